@@ -1,0 +1,53 @@
+/**
+ * The reference page of the settings, derived from the table:
+ *
+ *     node src/cli/settings-page.ts > docs/settings.md
+ *
+ * A test fails when the page in docs/ is not what this returns.
+ *
+ * Runs in: a developer's shell.
+ */
+import { pythonStr } from "../settings/python-text.ts";
+import type { Setting } from "../settings/setting.ts";
+import { SECTIONS } from "../settings/table.ts";
+
+const INTRODUCTION = `# Settings
+
+Names, options, defaults and meanings are Gunicorn's. A setting takes its value from, later ones winning:
+
+1. its default, or the environment variable named with it;
+2. the options in the environment variable \`GUNICORN_CMD_ARGS\`;
+3. the command line.
+
+A list replaces the list of an earlier step; it is not added to it. Options may be abbreviated as long as they
+stay unambiguous: \`--back 64\` is \`--backlog 64\`, while \`--work 3\` is refused.
+
+This page is generated from the table in \`src/settings/\`.
+`;
+
+export function settingsPage(): string {
+  const parts = [INTRODUCTION];
+  for (const { title, settings } of SECTIONS) {
+    parts.push(`## ${title}\n`);
+    for (const [name, setting] of Object.entries(settings)) parts.push(entry(name, setting));
+  }
+  return parts.join("\n");
+}
+
+function entry(name: string, setting: Setting<unknown>): string {
+  const own = setting.own ? " Tunicorn's own; Gunicorn does not have it." : "";
+  return `### \`${name}\`\n\n${setting.summary}${own}\n\n- Command line: ${flags(setting)}\n- Default: ${defaults(setting)}\n`;
+}
+
+function flags({ flags, metavar }: Setting<unknown>): string {
+  if (flags === undefined) return "none";
+  return flags.map((flag) => `\`${metavar === undefined ? flag : `${flag} ${metavar}`}\``).join(", ");
+}
+
+function defaults({ default: fixed, variable }: Setting<unknown>): string {
+  const form = `\`${pythonStr(fixed)}\``;
+  if (variable === undefined) return form;
+  return `\`${variable.form}\` if \`${variable.name}\` is set in the environment, otherwise ${form}`;
+}
+
+if (import.meta.main) process.stdout.write(settingsPage());

@@ -1,0 +1,18 @@
+/**
+ * Gunicorn's section "Process Naming".
+ *
+ * Runs in: arbiter.
+ */
+import { section } from "./setting.ts";
+import { textOrNull } from "./validators.ts";
+
+export const processNaming = section("Process Naming", {
+  proc_name: {
+    summary:
+      "What the processes are called in ps and top. Without it, they are called after the application.",
+    flags: ["-n", "--name"],
+    metavar: "STRING",
+    validate: textOrNull,
+    default: null,
+  },
+});

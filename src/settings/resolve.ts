@@ -1,0 +1,159 @@
+/**
+ * What the settings come to together: the checks that Gunicorn makes once everything is loaded, and the values
+ * that are derived from the settings' texts.
+ *
+ * Rules: the order of the checks is Gunicorn's, so that of two mistakes the same one is reported. The file
+ * system is read, never changed.
+ *
+ * Runs in: arbiter.
+ */
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, resolve } from "node:path";
+import { type BindAddress, parseBinds } from "./addresses.ts";
+import { pythonRepr } from "./python-text.ts";
+import type { Origin } from "./setting.ts";
+import { SettingsError } from "./settings-error.ts";
+import type { Settings } from "./table.ts";
+
+export type WorkerClass = "sync" | "gthread";
+export type LogLevel = "critical" | "error" | "warning" | "info" | "debug";
+
+/** Named as `HeadRules` of the HTTP parser names them. */
+export interface RequestLimits {
+  /** Bytes; 0 is no limit. */
+  readonly limitRequestLine: number;
+  readonly limitRequestFields: number;
+  /** Bytes. */
+  readonly limitRequestFieldSize: number;
+}
+
+/** Plain data that survives JSON. */
+export interface Resolved {
+  /** The application's URI. */
+  readonly app: string;
+  readonly workerClass: WorkerClass;
+  readonly listen: readonly BindAddress[];
+  /** Binds that do not count, because a file descriptor is given: worth a warning. */
+  readonly ignoredBinds: readonly BindAddress[];
+  /** What `raw_env` adds to the environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What `pythonpath` puts in front of `sys.path`, absolute, in the order in which it is searched. */
+  readonly pythonPath: readonly string[];
+  /** The interpreter, absolute. Symbolic links are kept: a virtual environment is one. */
+  readonly python: string;
+  /** What the processes are named after. */
+  readonly processName: string;
+  readonly logLevel: LogLevel;
+  readonly requestLimits: RequestLimits;
+}
+
+/** Throws SettingsError. */
+export function resolveSettings(settings: Settings, origin: Origin): Resolved {
+  checkDirectory(settings.chdir);
+  const app = settings.wsgi_app;
+  if (app === null) throw new SettingsError("No application module specified.");
+  const workerClass = resolveWorkerClass(settings);
+  const { listen, ignored } = parseBinds(settings.bind);
+  return {
+    app,
+    workerClass,
+    listen,
+    ignoredBinds: ignored,
+    environment: environment(settings),
+    pythonPath: pythonPath(settings),
+    python: findPython(settings.python, origin),
+    processName: settings.proc_name ?? app,
+    logLevel: logLevel(settings),
+    requestLimits: requestLimits(settings),
+  };
+}
+
+/** `existingPath` has seen that something is there; Python's OSError says what else can be wrong. */
+function checkDirectory(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new SettingsError(`[Errno 20] Not a directory: ${pythonRepr(path)}`);
+  }
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    throw new SettingsError(`[Errno 13] Permission denied: ${pythonRepr(path)}`);
+  }
+}
+
+/** Workers that Gunicorn has and Tunicorn does not have yet. */
+const LATER_WORKER_CLASSES: readonly string[] = ["gevent", "gevent_wsgi", "gevent_pywsgi", "tornado", "asgi"];
+
+/** Throws SettingsError. */
+export function resolveWorkerClass({ worker_class, threads }: Settings): WorkerClass {
+  switch (worker_class) {
+    case "sync":
+      return threads > 1 ? "gthread" : "sync";
+    case "gthread":
+      return "gthread";
+    default:
+      if (LATER_WORKER_CLASSES.includes(worker_class)) {
+        throw new SettingsError(
+          `worker class ${pythonRepr(worker_class)} is not supported yet: choose sync or gthread`,
+        );
+      }
+      throw new SettingsError(
+        `class uri ${pythonRepr(worker_class)} invalid or not found: choose sync or gthread`,
+      );
+  }
+}
+
+/** Throws SettingsError. */
+export function environment({ raw_env }: Settings): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    raw_env.map((entry) => {
+      const equals = entry.indexOf("=");
+      if (equals === -1) throw new SettingsError(`environment setting ${pythonRepr(entry)} invalid`);
+      return [entry.slice(0, equals), entry.slice(equals + 1)];
+    }),
+  );
+}
+
+/** Gunicorn puts each in front of the one before, so the last is searched first. */
+export function pythonPath({ pythonpath, chdir }: Settings): readonly string[] {
+  if (!pythonpath) return [];
+  const directories = pythonpath.split(",").map((directory) => resolve(chdir, directory.trim()));
+  return [...new Set(directories)].reverse();
+}
+
+const LOG_LEVELS: readonly LogLevel[] = ["critical", "error", "warning", "info", "debug"];
+
+/** What is no level is info, as in Gunicorn. */
+export function logLevel({ loglevel }: Settings): LogLevel {
+  return LOG_LEVELS.find((level) => level === loglevel.toLowerCase()) ?? "info";
+}
+
+const MAX_REQUEST_LINE = 8190;
+const MAX_REQUEST_FIELDS = 32768;
+const DEFAULT_FIELD_SIZE = 8190;
+
+export function requestLimits(settings: Settings): RequestLimits {
+  const fields = settings.limit_request_fields;
+  return {
+    limitRequestLine: Math.min(settings.limit_request_line, MAX_REQUEST_LINE),
+    limitRequestFields: fields === 0 ? MAX_REQUEST_FIELDS : Math.min(fields, MAX_REQUEST_FIELDS),
+    limitRequestFieldSize: settings.limit_request_field_size || DEFAULT_FIELD_SIZE,
+  };
+}
+
+/** Throws SettingsError. */
+export function findPython(python: string, { env, cwd }: Origin): string {
+  const directories = python.includes("/") ? ["."] : (env.PATH ?? "").split(delimiter);
+  const found = directories.map((directory) => resolve(cwd, directory, python)).find(isProgram);
+  if (found === undefined) throw new SettingsError(`can't find the Python interpreter ${pythonRepr(python)}`);
+  return found;
+}
+
+/** What cannot be looked at (a directory on PATH that is closed to this user) holds no program. */
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The one table of settings. The parser, `--help`, the reference page and the type `Settings` derive from it;
+ * a setting is added by adding an entry to a section's file.
+ *
+ * Rules: names are unique over all sections (a test checks it). The order is that of the help.
+ *
+ * Runs in: arbiter.
+ */
+import { configFile } from "./config-file.ts";
+import { logging } from "./logging.ts";
+import { processNaming } from "./process-naming.ts";
+import { python } from "./python.ts";
+import { security } from "./security.ts";
+import { serverMechanics } from "./server-mechanics.ts";
+import { serverSocket } from "./server-socket.ts";
+import type { Section, Setting } from "./setting.ts";
+import { workerProcesses } from "./worker-processes.ts";
+
+const table = {
+  ...configFile.settings,
+  ...serverSocket.settings,
+  ...workerProcesses.settings,
+  ...security.settings,
+  ...serverMechanics.settings,
+  ...logging.settings,
+  ...processNaming.settings,
+  ...python.settings,
+};
+
+export type SettingName = keyof typeof table;
+
+/** Every setting's value, validated. Plain data that survives JSON. */
+export type Settings = {
+  readonly [Name in SettingName]: ReturnType<(typeof table)[Name]["validate"]>;
+};
+
+export const SECTIONS: readonly Section<Readonly<Record<string, Setting<unknown>>>>[] = [
+  configFile,
+  serverSocket,
+  workerProcesses,
+  security,
+  serverMechanics,
+  logging,
+  processNaming,
+  python,
+];
+
+/** Every setting by its name, in the order of the sections. */
+export const SETTINGS: Readonly<Record<SettingName, Setting<unknown>>> = table;

@@ -1,0 +1,130 @@
+/**
+ * What values the settings take. Each validator is named for what it returns; the texts of the errors are
+ * Gunicorn's.
+ *
+ * Rules: values come from the command line, the environment or (as JSON) a configuration file, so a validator
+ * takes anything; Python's None is null. Texts are trimmed, as in Gunicorn.
+ *
+ * Runs in: arbiter.
+ */
+import { existsSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseNetwork } from "./networks.ts";
+import { maybePythonInt, pythonIntError, pythonRepr, pythonStr } from "./python-text.ts";
+import type { Origin } from "./setting.ts";
+import { SettingsError } from "./settings-error.ts";
+
+export function text(raw: unknown): string {
+  if (typeof raw !== "string") throw new SettingsError(`Not a string: ${pythonStr(raw)}`);
+  return raw.trim();
+}
+
+export function textOrNull(raw: unknown): string | null {
+  return raw === null || raw === undefined ? null : text(raw);
+}
+
+/** None is how Gunicorn is told to have no such log; readers of the setting need not know. */
+export function logPath(raw: unknown): string {
+  return textOrNull(raw) ?? "/dev/null";
+}
+
+/** A single text is a list of one. */
+export function textList(raw: unknown): readonly string[] {
+  if (!raw) return [];
+  if (typeof raw === "string") return [text(raw)];
+  if (!Array.isArray(raw)) throw new SettingsError(`Not a list: ${pythonStr(raw)}`);
+  return raw.map(text);
+}
+
+/** `A,B`: one text, in which empty parts do not count. */
+export function commaList(raw: unknown): readonly string[] {
+  const whole = textOrNull(raw);
+  if (!whole) return [];
+  return whole
+    .split(",")
+    .filter((part) => part !== "")
+    .map((part) => part.trim());
+}
+
+/** Addresses and networks, or `*`; kept as texts. `parseNetwork` reads them. */
+export function networkList(raw: unknown): readonly string[] {
+  const networks = commaList(raw);
+  for (const network of networks) if (network !== "*") parseNetwork(network);
+  return networks;
+}
+
+/** 0 counts as positive, as in Gunicorn. A text may have a prefix (`0x10`); True is 1. */
+export function positiveInt(raw: unknown): number {
+  const value = wholeNumber(raw);
+  if (value < 0) throw new SettingsError(`Value must be positive: ${value}`);
+  return value;
+}
+
+function wholeNumber(raw: unknown): number {
+  if (typeof raw === "boolean") return raw ? 1 : 0;
+  if (typeof raw === "number" && Number.isInteger(raw)) return raw;
+  if (typeof raw !== "string") throw new SettingsError("int() can't convert non-string with explicit base");
+  const value = maybePythonInt(raw, 0);
+  if (value === undefined) throw new SettingsError(pythonIntError(raw, 0));
+  return value;
+}
+
+/** None, which Gunicorn keeps, is false wherever it is read, so it is made false here. */
+export function bool(raw: unknown): boolean {
+  if (raw === null || raw === undefined) return false;
+  if (typeof raw === "boolean") return raw;
+  if (typeof raw !== "string") throw new SettingsError(`Invalid type for casting: ${pythonStr(raw)}`);
+  const word = raw.toLowerCase().trim();
+  if (word !== "true" && word !== "false") throw new SettingsError(`Invalid boolean: ${raw}`);
+  return word === "true";
+}
+
+export function textDict(raw: unknown): Readonly<Record<string, string>> {
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+    // The space at the end is Gunicorn's.
+    throw new SettingsError(`Value is not a dictionary: ${pythonStr(raw)} `);
+  }
+  return Object.fromEntries(Object.entries(raw).map(([key, value]) => [key, text(value)]));
+}
+
+const HEADER_MAPS = ["drop", "refuse", "dangerous"] as const;
+export type HeaderMap = (typeof HEADER_MAPS)[number];
+
+export function headerMap(raw: unknown): HeaderMap {
+  if (raw === null || raw === undefined) return "drop";
+  if (typeof raw !== "string") throw new SettingsError(`Invalid type for casting: ${pythonStr(raw)}`);
+  const word = raw.toLowerCase().trim();
+  const known = HEADER_MAPS.find((name) => name === word);
+  if (known === undefined) throw new SettingsError(`Invalid header map behaviour: ${raw}`);
+  return known;
+}
+
+/** An existing path, made absolute from the launch directory. */
+export function existingPath(raw: unknown, origin: Origin): string {
+  const path = text(raw);
+  const absolute = resolve(launchDirectory(origin), path);
+  if (!existsSync(absolute)) throw new SettingsError(`can't chdir to ${pythonRepr(path)}`);
+  return absolute;
+}
+
+/** A program: a name is looked for on PATH later; a path is made absolute, because `chdir` comes later. */
+export function program(raw: unknown, origin: Origin): string {
+  const path = text(raw);
+  if (path === "") throw new SettingsError("No Python interpreter given.");
+  return path.includes("/") ? resolve(launchDirectory(origin), path) : path;
+}
+
+/** $PWD when it names the same directory as `cwd`: it keeps the symbolic link by which the operator went there. */
+function launchDirectory({ env, cwd }: Origin): string {
+  return env.PWD && isSameDirectory(env.PWD, cwd) ? resolve(env.PWD) : cwd;
+}
+
+/** False also when one of them cannot be looked at. */
+function isSameDirectory(one: string, other: string): boolean {
+  try {
+    const [a, b] = [statSync(one), statSync(other)];
+    return a.ino === b.ino && a.dev === b.dev;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,67 @@
+"""Reads the records that tickets point to: environ and body of one request.
+
+Everything is copied out at the claim, so a record's memory is the gateway's again as soon as the reply is there.
+
+Runs in: worker.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from io import BufferedIOBase, BytesIO
+from marshal import loads
+from time import monotonic
+from typing import Any
+
+from .layout import BODY_INLINE, BODY_NONE, RECORD_HEADER, RECORD_HEADER_BYTES, RECORD_READY, arena_file
+
+Request = tuple[dict[str, Any], BufferedIOBase]
+
+
+class Arenas:
+    """The arenas of the gateways, mapped at the first ticket from each."""
+
+    def __init__(self, run_directory: str) -> None:
+        self._run_directory = run_directory
+        self._maps: dict[int, memoryview] = {}
+
+    def read(self, gateway: int, ticket: int, offset: int, length: int) -> Request | None:
+        """The environ and `wsgi.input` of a ticket; None when the ticket is stale, withdrawn or past its deadline."""
+        arena = self._maps.get(gateway)
+        if arena is None:
+            arena = self._open(gateway)
+            if arena is None:
+                return None
+        identity, state, body_kind, environ_length, body_length, _, claim_by = RECORD_HEADER.unpack_from(
+            arena, offset
+        )
+        if identity != ticket or state != RECORD_READY:
+            return None
+        if claim_by and monotonic() * 1e3 > claim_by:
+            return None
+        start = offset + RECORD_HEADER_BYTES
+        body_start = start + environ_length
+        environ: dict[str, Any] = loads(arena[start:body_start])
+        if body_kind == BODY_NONE:
+            return environ, BytesIO()
+        body = bytes(arena[body_start : body_start + body_length])
+        if body_kind == BODY_INLINE:
+            return environ, BytesIO(body)
+        try:
+            return environ, open(os.fsdecode(body), "rb")
+        except FileNotFoundError:
+            return None  # withdrawn just now
+
+    def _open(self, gateway: int) -> memoryview | None:
+        """None when the gateway is gone: its file is removed with it."""
+        try:
+            descriptor = os.open(os.path.join(self._run_directory, arena_file(gateway)), os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            arena = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+        finally:
+            os.close(descriptor)
+        self._maps[gateway] = arena
+        return arena

@@ -1,0 +1,26 @@
+"""The part of the environ that is the same for every request of a worker. The rest comes from the gateway.
+
+Runs in: worker.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .file_wrapper import FileWrapper
+from .log import ErrorStream
+from .settings import Settings
+
+
+def base_environ(settings: Settings) -> dict[str, Any]:
+    """PEP 3333's and Gunicorn's constant keys."""
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.errors": ErrorStream(),
+        "wsgi.multithread": settings.multithread,
+        "wsgi.multiprocess": settings.workers > 1,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.input_terminated": True,
+        "SERVER_SOFTWARE": settings.server_software,
+    }

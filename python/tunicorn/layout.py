@@ -1,0 +1,70 @@
+"""The byte layout of the request queue: structs and codes.
+
+src/queue/PROTOCOL.md is normative; src/queue/layout.ts mirrors this module; test/vectors/queue
+checks both.
+
+Runs in: zygote, worker.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+PROTOCOL_VERSION = 1
+
+# gateway, id, offset, length
+TICKET = Struct("<4I")
+TICKET_BYTES = TICKET.size
+
+# id, state, body kind, environ length, body length, enqueued ms, claim-by ms
+RECORD_HEADER = Struct("<IBBxxIIdd")
+RECORD_HEADER_BYTES = RECORD_HEADER.size
+
+RECORD_READY = 1
+RECORD_WITHDRAWN = 2
+
+BODY_NONE = 0
+BODY_INLINE = 1
+BODY_SPOOLED = 2
+
+SCOREBOARD_MAGIC = 0x494E5554
+SCOREBOARD_HEADER = Struct("<4I")
+SCOREBOARD_HEADER_BYTES = 64
+SLOT_BYTES = 64
+SLOT_WORK_OFFSET = 12
+SLOT_RETIRE_SEEN_OFFSET = 40
+
+# age, pid, generation
+SLOT_IDENTITY = Struct("<3I")
+# state, gateway, ticket, started ms; then the same with the requests served
+SLOT_CLAIM = Struct("<B3xIId")
+SLOT_WORK = Struct("<B3xIIdQ")
+
+SLOT_FREE = 0
+SLOT_IDLE = 1
+SLOT_BUSY = 2
+SLOT_RETIRING = 3
+
+# payload length, kind, flags, status, ticket, head length, content length
+FRAME_HEADER = Struct("<IBBHIId")
+
+FRAME_HELLO = 1
+FRAME_WHOLE = 2
+FRAME_HEAD = 3
+FRAME_BODY = 4
+FRAME_END = 5
+FRAME_FAIL = 6
+FRAME_EARLY_HINTS = 7
+
+FLAG_CLOSE = 1
+
+TICKETS_FILE = "tickets"
+SCOREBOARD_FILE = "scoreboard"
+
+
+def arena_file(gateway: int) -> str:
+    return f"arena-{gateway}"
+
+
+def replies_file(gateway: int) -> str:
+    return f"replies-{gateway}"

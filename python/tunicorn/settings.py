@@ -1,0 +1,33 @@
+"""The settings a zygote and its workers need, as the arbiter sends them. Gunicorn's names.
+
+Runs in: zygote, worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Times in seconds, as in Gunicorn's settings."""
+
+    run_directory: str
+    generation: int
+    app_uri: str
+    chdir: str
+    pythonpath: list[str]
+    environment: dict[str, str]
+    workers: int
+    threads: int
+    multithread: bool
+    preload_app: bool
+    errorlog: str
+    loglevel: str
+    server_software: str
+
+    @staticmethod
+    def from_message(message: dict[str, Any]) -> Settings:
+        """Raises TypeError when a name is missing or unknown: the two sides are of different versions."""
+        return Settings(**message)

@@ -1,0 +1,174 @@
+"""A worker: imports the application, then claims one request after the other until it is told to retire.
+
+Every thread claims for itself, so no thread hands a request to another. With one thread (Gunicorn's sync) that is the
+main thread, as applications expect; with more (gthread) the main thread only waits for signals.
+
+Signals: TERM retires: finish what is claimed, claim no more, leave. INT and
+QUIT leave at once. USR1 reopens the log. ABRT (a deadline passed) leaves at once.
+
+Runs in: worker.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from . import log
+from .app_loader import AppImportError, WSGIApplication, load_application
+from .arena import Arenas
+from .environ import base_environ
+from .reply import GatewayGone, ReplyStreams
+from .scoreboard import Slot
+from .settings import Settings
+from .tickets import Claimer, TicketQueue
+from .wsgi import WSGIRequest
+
+# Gunicorn's exit codes: the application could not be imported, or was not found in its module.
+EXIT_BOOT_FAILED = 3
+EXIT_APP_NOT_FOUND = 4
+
+
+class Worker:
+    """One forked worker process."""
+
+    def __init__(
+        self, settings: Settings, age: int, slots: list[Slot], application: WSGIApplication | None
+    ) -> None:
+        self._settings = settings
+        self._age = age
+        self._slots = slots
+        self._application = application
+        self._queue = TicketQueue(settings.run_directory)
+        self._arenas = Arenas(settings.run_directory)
+        self._base_environ = base_environ(settings)
+
+    def run(self, report_ready: Any) -> int:
+        """Boots, serves, and returns the process's exit code."""
+        self._init_signals()
+        log.error_log.info("Booting worker with pid: %s", os.getpid())
+        exit_code = self._boot()
+        if exit_code == 0:
+            report_ready()
+            if len(self._slots) == 1:
+                self._serve(self._slots[0])
+            else:
+                self._serve_with_threads()
+        log.error_log.info("Worker exiting (pid: %s)", os.getpid())
+        return exit_code
+
+    def _boot(self) -> int:
+        try:
+            if self._application is None:
+                self._application = load_application(self._settings.app_uri)
+        except AppImportError as error:
+            print(error, file=sys.stderr)
+            sys.stderr.flush()
+            return EXIT_APP_NOT_FOUND
+        except SystemExit as error:
+            # An application that exits at import must not pass for a worker that was told to leave.
+            log.error_log.exception(
+                "Exception in worker process: the application called sys.exit(%r)", error.code
+            )
+            return EXIT_BOOT_FAILED
+        except BaseException:  # noqa: BLE001 - whatever an import can raise: it is the application's, and is shown
+            log.error_log.exception("Exception in worker process")
+            return EXIT_BOOT_FAILED
+        # What the application's import has left is there to stay; collections need not look at it again.
+        gc.freeze()
+        for slot in self._slots:
+            slot.occupy(self._age, self._settings.generation)
+        return 0
+
+    # -- serving ---------------------------------------------------------------------------------------------
+
+    def _serve(self, slot: Slot) -> None:
+        """The loop of one thread."""
+        application = self._application
+        assert application is not None
+        queue = self._queue
+        claim = Claimer(queue).claim
+        read_record = self._arenas.read
+        streams = ReplyStreams(self._settings.run_directory, self._age, slot.number)
+        base = self._base_environ
+        while not queue.retiring and (claimed := claim()) is not None:
+            gateway, ticket, offset, length = claimed
+            slot.busy(gateway, ticket)
+            request = read_record(gateway, ticket, offset, length)
+            if request is None:
+                slot.dropped()
+                continue
+            environ, body = request
+            environ.update(base)
+            environ["wsgi.input"] = body
+            try:
+                wsgi_request = WSGIRequest(streams.to(gateway), ticket)
+                try:
+                    wsgi_request.run(application, environ)
+                except GatewayGone:
+                    raise
+                except BaseException:  # noqa: BLE001 - also SystemExit: a view must not stop the server
+                    _log_error(environ)
+                    wsgi_request.fail()
+            except GatewayGone:
+                streams.drop(gateway)
+            body.close()
+            slot.idle()
+        slot.retiring()
+
+    def _serve_with_threads(self) -> None:
+        """The main thread only waits: for a signal, whose C handler writes to the pipe, or for a thread to end."""
+        read_end, write_end = os.pipe()
+        os.set_blocking(write_end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+
+        def serve(slot: Slot) -> None:
+            self._serve(slot)
+            os.write(write_end, b"\0")
+
+        threads = [threading.Thread(target=serve, args=(slot,), daemon=True) for slot in self._slots]
+        for thread in threads:
+            thread.start()
+        while not self._queue.retiring and all(thread.is_alive() for thread in threads):
+            os.read(read_end, 512)
+        self._queue.retire()
+        for thread in threads:
+            # Ends a wait for a ticket; the repeated `read` finds the queue non-blocking. Work goes on.
+            if thread.ident is not None and thread.is_alive():
+                signal.pthread_kill(thread.ident, signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+
+    # -- signals ---------------------------------------------------------------------------------------------
+
+    def _init_signals(self) -> None:
+        signal.signal(signal.SIGTERM, self._on_term)
+        signal.signal(signal.SIGUSR1, self._on_usr1)
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
+            signal.signal(number, self._on_quit)
+        for number in (signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        # The arbiter's business: a terminal sends it to the whole process group.
+        signal.signal(signal.SIGWINCH, signal.SIG_IGN)
+
+    def _on_term(self, _signal: int, _frame: FrameType | None) -> None:
+        self._queue.retire()
+        self._slots[0].retire_seen()
+
+    def _on_quit(self, _signal: int, _frame: FrameType | None) -> None:
+        for slot in self._slots:
+            slot.retiring()
+        os._exit(0)
+
+    def _on_usr1(self, _signal: int, _frame: FrameType | None) -> None:
+        log.reopen()
+
+
+def _log_error(environ: dict[str, Any]) -> None:
+    """The traceback with the request it belongs to."""
+    log.error_log.exception("Error handling request %s %s", environ["REQUEST_METHOD"], environ["RAW_URI"])

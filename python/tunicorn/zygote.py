@@ -1,0 +1,254 @@
+"""The zygote: a plain single-threaded process that forks workers and reports what becomes of them.
+
+It has imported nothing but this package, and the application with --preload, so that `fork()` is safe and the pages are
+shared. It decides nothing: the arbiter orders forks and retirements, the zygote carries them out and reports. When
+the arbiter goes, the zygote goes, and the workers with it (lifeline.py).
+
+Runs in: zygote. `fork` returns in the worker too.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import select
+import signal
+import sys
+from dataclasses import dataclass
+
+from . import log
+from .app_loader import WSGIApplication, load_application
+from .control import CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, LineReader, Message, send
+from .layout import SCOREBOARD_FILE, TICKETS_FILE
+from .lifeline import die_with_parent
+from .scoreboard import Slot, open_scoreboard
+from .settings import Settings
+from .worker import Worker
+
+# A retiring worker that has not seen the signal is sent it again after this long, s. See tickets.py for the gap.
+_REPEAT_RETIRE_SECONDS = 0.1
+
+
+@dataclass
+class Child:
+    """A forked worker, as its zygote knows it."""
+
+    age: int
+    slots: list[Slot]
+    lifeline: int
+    retiring: bool = False
+
+
+class Zygote:
+    """Forks, signals and reaps workers at the arbiter's orders."""
+
+    def __init__(self, settings: Settings, control: LineReader) -> None:
+        self._settings = settings
+        self._control = control
+        self._children: dict[int, Child] = {}
+        self._application: WSGIApplication | None = None
+        self._board = open_scoreboard(os.path.join(settings.run_directory, SCOREBOARD_FILE))
+        self._report_read, self._report_write = os.pipe()
+        self._reports = LineReader(self._report_read)
+        self._wakeup_read, self._wakeup_write = os.pipe()
+
+    def prepare(self) -> None:
+        """Before the first fork: the queue's FIFO, and with --preload the application."""
+        try:
+            os.mkfifo(os.path.join(self._settings.run_directory, TICKETS_FILE), 0o600)
+        except FileExistsError:
+            pass  # an earlier generation's; the queue outlives it
+        if self._settings.preload_app:
+            self._application = load_application(self._settings.app_uri)
+            # What is there now is shared by all workers as long as no collection touches it.
+            gc.collect()
+            gc.freeze()
+        self._init_signals()
+        self._send({"type": "prepared"})
+
+    def run(self) -> Worker | None:
+        """Until the arbiter closes the control channel; in a forked child it returns the worker to run."""
+        poll = select.poll()
+        for descriptor in (self._control.descriptor, self._report_read, self._wakeup_read):
+            poll.register(descriptor, select.POLLIN)
+        while not self._control.closed:
+            waiting = any(child.retiring for child in self._children.values())
+            poll.poll(_REPEAT_RETIRE_SECONDS * 1000 if waiting else None)
+            self._drain_wakeups()
+            for order in self._read_orders():
+                worker = self._obey(order)
+                if worker is not None:
+                    return worker
+            self._relay_reports()
+            self._reap()
+            self._repeat_retire()
+        return None
+
+    def _obey(self, order: Message) -> Worker | None:
+        match order["type"]:
+            case "fork":
+                return self._fork(order["age"], order["slot"])
+            case "retire":
+                self._retire(order["pid"])
+            case "kill":
+                self._signal(order["pid"], order["signal"])
+            case unknown:
+                raise RuntimeError(f"unknown order {unknown!r}")
+        return None
+
+    # -- workers ---------------------------------------------------------------------------------------------
+
+    def _fork(self, age: int, first_slot: int) -> Worker | None:
+        slots = [Slot(self._board, first_slot + thread) for thread in range(self._settings.threads)]
+        lifeline_read, lifeline_write = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(lifeline_read)
+            os.close(lifeline_write)
+            self._send({"type": "fork-failed", "age": age, "error": str(error)})
+            return None
+        if pid == 0:
+            os.close(lifeline_write)
+            self._become_worker(lifeline_read)
+            return Worker(self._settings, age, slots, self._application)
+        os.close(lifeline_read)
+        self._children[pid] = Child(age, slots, lifeline_write)
+        self._send({"type": "forked", "age": age, "pid": pid})
+        return None
+
+    def _become_worker(self, lifeline: int) -> None:
+        """In the child: lets go of everything that is the zygote's."""
+        signal.set_wakeup_fd(-1)
+        die_with_parent(lifeline)
+        for child in self._children.values():
+            os.close(child.lifeline)
+        for descriptor in (
+            CONTROL_DESCRIPTOR,
+            LIFELINE_DESCRIPTOR,
+            self._report_read,
+            self._wakeup_read,
+            self._wakeup_write,
+        ):
+            os.close(descriptor)
+
+    def report_ready(self) -> None:
+        """In the child: boots are over, it claims from now on."""
+        send(self._report_write, {"type": "ready", "pid": os.getpid()})
+        os.close(self._report_write)
+
+    def _retire(self, pid: int) -> None:
+        child = self._children.get(pid)
+        if child is not None:
+            child.retiring = True
+            self._signal(pid, signal.SIGTERM)
+
+    def _repeat_retire(self) -> None:
+        for pid, child in self._children.items():
+            if child.retiring:
+                if child.slots[0].has_seen_retire():
+                    child.retiring = False
+                else:
+                    self._signal(pid, signal.SIGTERM)
+
+    def _signal(self, pid: int, number: int) -> None:
+        """Only children that are not reaped yet, so a pid that was given to a stranger is never signalled."""
+        if pid in self._children:
+            os.kill(pid, number)
+
+    def _reap(self) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is None:
+                continue  # a process the preloaded application has started
+            self._relay_reports()
+            os.close(child.lifeline)
+            code = os.waitstatus_to_exitcode(status)
+            self._send(
+                {
+                    "type": "exited",
+                    "pid": pid,
+                    "age": child.age,
+                    "code": max(code, 0),
+                    "signal": max(-code, 0),
+                }
+            )
+
+    # -- channels --------------------------------------------------------------------------------------------
+
+    def _drain_wakeups(self) -> None:
+        try:
+            while os.read(self._wakeup_read, 512):
+                pass
+        except BlockingIOError:
+            pass
+
+    def _read_orders(self) -> list[Message]:
+        if not _readable(self._control.descriptor):
+            return []
+        return self._control.read()
+
+    def _relay_reports(self) -> None:
+        while _readable(self._report_read):
+            for report in self._reports.read():
+                self._send(report)
+
+    def _send(self, report: Message) -> None:
+        try:
+            send(self._control.descriptor, report)
+        except (BrokenPipeError, ConnectionResetError):
+            self._control.closed = True
+
+    def _init_signals(self) -> None:
+        """The arbiter decides what a signal to the group means; the zygote only hears of its children."""
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
+            signal.signal(number, lambda _signal, _frame: None)
+        signal.signal(signal.SIGUSR1, lambda _signal, _frame: log.reopen())
+        signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+        for descriptor in (self._wakeup_read, self._wakeup_write):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
+
+
+def _readable(descriptor: int) -> bool:
+    return bool(select.select([descriptor], [], [], 0)[0])
+
+
+def _apply(settings: Settings) -> None:
+    """Working directory, import path and environment, in Gunicorn's order."""
+    os.chdir(settings.chdir)
+    sys.path.insert(0, settings.chdir)
+    sys.path[0:0] = [path for path in settings.pythonpath if path not in sys.path]
+    os.environ["SERVER_SOFTWARE"] = settings.server_software
+    os.environ.update(settings.environment)
+    log.set_up(settings.errorlog, settings.loglevel)
+
+
+def main() -> int:
+    """The process's whole life. Exit codes: 0 told to leave, 1 it could not start or --preload failed."""
+    die_with_parent(LIFELINE_DESCRIPTOR)
+    control = LineReader(CONTROL_DESCRIPTOR)
+    send(CONTROL_DESCRIPTOR, {"type": "hello", "pid": os.getpid(), "python": platform.python_version()})
+    orders: list[Message] = []
+    while not orders:
+        orders = control.read()
+        if control.closed:
+            return 0
+    settings = Settings.from_message(orders[0]["settings"])
+    _apply(settings)
+    zygote = Zygote(settings, control)
+    try:
+        zygote.prepare()
+    except BaseException:  # noqa: BLE001 - with --preload: whatever an import can raise
+        log.error_log.exception("Exception while preloading the application")
+        return 1
+    worker = zygote.run()
+    if worker is not None:
+        return worker.run(zygote.report_ready)
+    return 0

@@ -1,0 +1,79 @@
+/**
+ * The error log: Gunicorn's line format and levels, to stderr (`-`) or a file.
+ *
+ * Every process opens the file itself in append mode and writes a line with one `write`, so lines of several processes
+ * never mix. It is written synchronously: it is rarely used, and must be out when the process dies.
+ *
+ * Runs in: arbiter, gateway.
+ */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { logDate } from "./log-date.ts";
+
+const LEVELS = ["debug", "info", "warning", "error", "critical"] as const;
+export type LogLevel = (typeof LEVELS)[number];
+
+const STDERR = 2;
+
+export class ErrorLog {
+  readonly #path: string;
+  readonly #threshold: number;
+  #fd: number;
+
+  /** Throws the system's error when the file cannot be opened. An unknown level means info, as in Gunicorn. */
+  constructor(errorlog: string, loglevel: string) {
+    this.#path = errorlog;
+    const threshold = LEVELS.indexOf(loglevel.toLowerCase() as LogLevel);
+    this.#threshold = threshold < 0 ? LEVELS.indexOf("info") : threshold;
+    this.#fd = this.#open();
+  }
+
+  debug(message: string): void {
+    this.write("debug", message);
+  }
+
+  info(message: string): void {
+    this.write("info", message);
+  }
+
+  warning(message: string): void {
+    this.write("warning", message);
+  }
+
+  error(message: string): void {
+    this.write("error", message);
+  }
+
+  critical(message: string): void {
+    this.write("critical", message);
+  }
+
+  write(level: LogLevel, message: string): void {
+    if (LEVELS.indexOf(level) < this.#threshold) return;
+    writeWhole(this.#fd, `${logDate(new Date())} [${process.pid}] [${level.toUpperCase()}] ${message}\n`);
+  }
+
+  /** After log rotation. Throws the system's error, and goes on with the old file, when the new one cannot be opened. */
+  reopen(): void {
+    if (this.#fd === STDERR) return;
+    const opened = this.#open();
+    closeSync(this.#fd);
+    this.#fd = opened;
+  }
+
+  #open(): number {
+    return this.#path === "-" ? STDERR : openSync(this.#path, "a", 0o644);
+  }
+}
+
+/** A log that cannot be written must not take the server down: a closed pipe or a full disk loses the line only. */
+function writeWhole(fd: number, line: string): void {
+  const bytes = Buffer.from(line);
+  let written = 0;
+  while (written < bytes.length) {
+    try {
+      written += writeSync(fd, bytes, written);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * A buffered, reopenable writer of lines for the access log: the lines of one event-loop turn go out in one write that
+ * does not block the loop, in order, and whole.
+ *
+ * Runs in: gateway.
+ */
+import { closeSync, openSync, write, writeSync } from "node:fs";
+
+const STDOUT = 1;
+
+export class LineWriter {
+  readonly #path: string;
+  readonly #onError: (error: Error) => void;
+  #fd: number;
+  #lines = "";
+  #scheduled = false;
+  #writing = false;
+  #reopenWanted = false;
+
+  /** `-` is stdout. Throws the system's error when the file cannot be opened. */
+  constructor(path: string, onError: (error: Error) => void) {
+    this.#path = path;
+    this.#onError = onError;
+    this.#fd = this.#open();
+  }
+
+  /** The line ends without a newline. */
+  write(line: string): void {
+    this.#lines += `${line}\n`;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** After log rotation; lines that are being written still go to the old file, whole. */
+  reopen(): void {
+    if (this.#fd === STDOUT) return;
+    if (this.#writing) {
+      this.#reopenWanted = true;
+      return;
+    }
+    this.#reopenWanted = false;
+    try {
+      const opened = this.#open();
+      closeSync(this.#fd);
+      this.#fd = opened;
+    } catch (error) {
+      this.#onError(error as Error);
+    }
+  }
+
+  /** Before the process ends. */
+  flushSync(): void {
+    const bytes = Buffer.from(this.#lines);
+    this.#lines = "";
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
+    } catch (error) {
+      this.#onError(error as Error);
+    }
+  }
+
+  #flush(): void {
+    if (this.#writing || this.#lines === "") return;
+    const bytes = Buffer.from(this.#lines);
+    this.#lines = "";
+    this.#writing = true;
+    this.#write(bytes, 0);
+  }
+
+  #write(bytes: Buffer, from: number): void {
+    write(this.#fd, bytes, from, bytes.length - from, null, (error, written) => {
+      if (error === null && from + written < bytes.length) {
+        this.#write(bytes, from + written);
+        return;
+      }
+      this.#writing = false;
+      if (error !== null) this.#onError(error);
+      if (this.#reopenWanted) this.reopen();
+      this.#flush();
+    });
+  }
+
+  #open(): number {
+    return this.#path === "-" ? STDOUT : openSync(this.#path, "a", 0o644);
+  }
+}

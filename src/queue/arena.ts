@@ -1,0 +1,127 @@
+/**
+ * The gateway's arena: a sparse file on tmpfs into which it writes the records that tickets point to.
+ *
+ * Records are built in one buffer and written with as few `pwrite`s as possible: records that lie side by side in the
+ * arena are one write. The buffer is written out by `flush`, always before the tickets that point to it.
+ *
+ * Runs in: gateway.
+ */
+import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { RECORD, RECORD_READY, RECORD_WITHDRAWN } from "./layout.ts";
+import { MarshalWriter } from "./marshal.ts";
+import { Segments } from "./segments.ts";
+
+/** Bytes of a segment; also about what one request may pin. */
+export const SEGMENT_BYTES = 64 * 1024;
+/** Segments of an arena. The file is sparse: only what was ever used takes memory. */
+export const SEGMENT_COUNT = 512;
+
+/** Where a record stands. `length` is what the ticket says. */
+export interface RecordPlace {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export class Arena {
+  readonly path: string;
+  readonly #fd: number;
+  readonly #segments: Segments;
+  /** Records that are not written yet lie here from `#base` on, as they will lie in the file. */
+  readonly #writer = new MarshalWriter();
+  #base = -1;
+  readonly #stateByte = Buffer.from([RECORD_WITHDRAWN]);
+
+  /** Creates the file, mode 0600. Throws the system's error when the directory is full or not writable. */
+  constructor(path: string, segmentCount = SEGMENT_COUNT, segmentBytes = SEGMENT_BYTES) {
+    this.path = path;
+    this.#segments = new Segments(segmentCount, segmentBytes);
+    this.#fd = openSync(path, "wx+", 0o600);
+    ftruncateSync(this.#fd, segmentCount * segmentBytes);
+  }
+
+  /**
+   * Adds a record: `environ` is the marshal dict. Returns null when the arena is full now.
+   * Throws the system's error when earlier records could not be written.
+   */
+  add(
+    id: number,
+    environ: Uint8Array,
+    bodyKind: number,
+    body: readonly Uint8Array[],
+    bodyLength: number,
+    enqueuedMs: number,
+    claimByMs: number,
+  ): RecordPlace | null {
+    const length = RECORD.headerBytes + environ.length + bodyLength;
+    const offset = this.#segments.allocate(length);
+    if (offset < 0) return null;
+    this.#seek(offset, length);
+    const { buffer, position } = this.#writer;
+    buffer.writeUInt32LE(id, position + RECORD.id);
+    buffer.writeUInt32LE(RECORD_READY | (bodyKind << 8), position + RECORD.state);
+    buffer.writeUInt32LE(environ.length, position + RECORD.environLength);
+    buffer.writeUInt32LE(bodyLength, position + RECORD.bodyLength);
+    buffer.writeDoubleLE(enqueuedMs, position + RECORD.enqueued);
+    buffer.writeDoubleLE(claimByMs, position + RECORD.claimBy);
+    this.#writer.position += RECORD.headerBytes;
+    this.#writer.raw(environ);
+    for (const part of body) this.#writer.raw(part);
+    return { offset, length };
+  }
+
+  /** Writes what was added. Throws the system's error, ENOSPC when the tmpfs is full. */
+  flush(): void {
+    const { buffer, position } = this.#writer;
+    if (position === 0) return;
+    this.#writer.position = 0;
+    const base = this.#base;
+    this.#base = -1;
+    for (let written = 0; written < position; ) {
+      written += writeSync(this.#fd, buffer, written, position - written, base + written);
+    }
+  }
+
+  /** Marks a record so that whoever claims its ticket drops it. The place stays taken until `release`. */
+  withdraw(place: RecordPlace): void {
+    this.flush();
+    writeSync(this.#fd, this.#stateByte, 0, 1, place.offset + RECORD.state);
+  }
+
+  /** Adds the record at `place` once more, ready, under a new id. Returns null when the arena is full now. */
+  copy(place: RecordPlace, id: number): RecordPlace | null {
+    const offset = this.#segments.allocate(place.length);
+    if (offset < 0) return null;
+    this.flush();
+    const record = Buffer.allocUnsafe(place.length);
+    readSync(this.#fd, record, 0, place.length, place.offset);
+    record.writeUInt32LE(id, RECORD.id);
+    record[RECORD.state] = RECORD_READY;
+    this.#seek(offset, place.length);
+    this.#writer.raw(record);
+    return { offset, length: place.length };
+  }
+
+  /** The place may be used again: the record was answered, or nobody can claim it any more. */
+  release(place: RecordPlace): void {
+    this.#segments.release(place.offset);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+    unlinkSync(this.path);
+  }
+
+  /** Brings the buffer's end to `offset`: over the padding when it is right behind, else by writing out first. */
+  #seek(offset: number, length: number): void {
+    const writer = this.#writer;
+    const gap = offset - (this.#base + writer.position);
+    if (writer.position === 0 || gap < 0 || gap > 7) {
+      this.flush();
+      this.#base = offset;
+      writer.reserve(length);
+      return;
+    }
+    writer.reserve(gap + length);
+    writer.position += gap;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What arbiter and gateway tell each other over Node's IPC channel. Orders are imperative, reports past tense.
+ *
+ * Runs in: arbiter, gateway.
+ */
+
+/** What a gateway needs of the settings; names and units are Gunicorn's (times in seconds). */
+export interface GatewaySettings {
+  readonly keepalive: number;
+  readonly backlog: number;
+  readonly limit_request_line: number;
+  readonly limit_request_fields: number;
+  readonly limit_request_field_size: number;
+  readonly forwarded_allow_ips: readonly string[];
+  readonly secure_scheme_headers: Readonly<Record<string, string>>;
+  readonly forwarder_headers: readonly string[];
+  readonly header_map: string;
+  readonly accesslog: string | null;
+  readonly access_log_format: string;
+  readonly errorlog: string;
+  readonly loglevel: string;
+  /** `os.environ["SCRIPT_NAME"]` as the application will see it. */
+  readonly script_name: string;
+}
+
+/** A listening socket, as the environ and the log name it. */
+export interface ListenerInfo {
+  readonly kind: "tcp" | "unix";
+  /** TCP: SERVER_NAME; Unix: the path. */
+  readonly host: string;
+  /** TCP: SERVER_PORT; Unix: 0. */
+  readonly port: number;
+}
+
+/** A ticket that a thread of a dead worker had claimed. `ranMs`: for how long. */
+export interface UnfinishedWork {
+  readonly gateway: number;
+  readonly ticket: number;
+  readonly ranMs: number;
+}
+
+export type GatewayOrder =
+  | {
+      readonly type: "start";
+      readonly age: number;
+      readonly runDirectory: string;
+      readonly spoolDirectory: string;
+      readonly settings: GatewaySettings;
+    }
+  /** The FIFO exists now. */
+  | { readonly type: "open-queue" }
+  /** Sent with the bound handle. */
+  | { readonly type: "listen"; readonly index: number; readonly listener: ListenerInfo }
+  /** How many worker threads claim tickets now. */
+  | { readonly type: "set-capacity"; readonly threads: number }
+  | {
+      readonly type: "forget-worker";
+      readonly age: number;
+      readonly pid: number;
+      /** "was killed by SIGKILL", "exited with code 1" */
+      readonly reason: string;
+      readonly work: readonly UnfinishedWork[];
+    }
+  /** The request ran past `timeout`: answer 504. */
+  | { readonly type: "time-out"; readonly ticket: number; readonly pid: number; readonly ranMs: number }
+  | { readonly type: "reopen-logs" }
+  /** Stop accepting, finish what is begun, then leave. */
+  | { readonly type: "drain" };
+
+export type GatewayReport =
+  | { readonly type: "started" }
+  | { readonly type: "listening"; readonly index: number }
+  | {
+      readonly type: "listen-failed";
+      readonly index: number;
+      readonly code: string;
+      readonly message: string;
+    };

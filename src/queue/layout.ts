@@ -1,0 +1,87 @@
+/**
+ * The byte layout of the request queue: offsets, sizes and codes. PROTOCOL.md beside this file is normative;
+ * python/tunicorn/layout.py mirrors it; test/vectors/queue checks both.
+ *
+ * Runs in: arbiter, gateway.
+ */
+
+export const PROTOCOL_VERSION = 1;
+
+/** Bytes of one ticket. A power of two, so tickets never straddle the pages of a pipe. */
+export const TICKET_BYTES = 16;
+
+/** POSIX minimum on Linux: a pipe write of up to this many bytes is atomic (pipe(7)). */
+export const PIPE_BUF_BYTES = 4096;
+
+/** Offsets in an arena record's header. */
+export const RECORD = {
+  id: 0,
+  state: 4,
+  bodyKind: 5,
+  environLength: 8,
+  bodyLength: 12,
+  enqueued: 16,
+  claimBy: 24,
+  headerBytes: 32,
+} as const;
+
+export const RECORD_READY = 1;
+export const RECORD_WITHDRAWN = 2;
+
+export const BODY_NONE = 0;
+export const BODY_INLINE = 1;
+export const BODY_SPOOLED = 2;
+
+export const SCOREBOARD_MAGIC = 0x494e5554;
+export const SCOREBOARD_HEADER_BYTES = 64;
+export const SLOT_BYTES = 64;
+
+/** Offsets in a scoreboard slot. */
+export const SLOT = {
+  age: 0,
+  pid: 4,
+  generation: 8,
+  state: 12,
+  gateway: 16,
+  ticket: 20,
+  started: 24,
+  served: 32,
+  retireSeen: 40,
+} as const;
+
+export const SLOT_FREE = 0;
+export const SLOT_IDLE = 1;
+export const SLOT_BUSY = 2;
+export const SLOT_RETIRING = 3;
+
+/** Offsets in a reply frame's header. */
+export const FRAME = {
+  payloadLength: 0,
+  kind: 4,
+  flags: 5,
+  status: 6,
+  ticket: 8,
+  headLength: 12,
+  contentLength: 16,
+  headerBytes: 24,
+} as const;
+
+export const FRAME_HELLO = 1;
+export const FRAME_WHOLE = 2;
+export const FRAME_HEAD = 3;
+export const FRAME_BODY = 4;
+export const FRAME_END = 5;
+export const FRAME_FAIL = 6;
+export const FRAME_EARLY_HINTS = 7;
+
+/** Frame flag: the application sent `Connection: close`. */
+export const FLAG_CLOSE = 1;
+
+/** How long a withdrawn ticket that looks lost is watched before its request is enqueued anew, ms (PROTOCOL.md §3). */
+export const LOST_TICKET_GRACE_MS = 50;
+
+/** File names in the run directory. */
+export const TICKETS_FILE = "tickets";
+export const SCOREBOARD_FILE = "scoreboard";
+export const arenaFile = (gateway: number): string => `arena-${gateway}`;
+export const repliesFile = (gateway: number): string => `replies-${gateway}`;

@@ -1,0 +1,330 @@
+/**
+ * One client connection: reads a request head and body, hands it over, and is written the response to, again and again.
+ *
+ *   head ──▶ body ──▶ reply ──▶ head …        and from anywhere: ──▶ lingering ──▶ closed
+ *
+ * Rules: one request at a time is with a worker; what a client sends ahead (pipelining) waits here, and when that is
+ * much, the socket waits. After a refused request nothing the client sends is read as a request again.
+ *
+ * Runs in: gateway.
+ */
+import type { Socket } from "node:net";
+import { monotonicMs } from "./clock.ts";
+import { connectionEnviron } from "./environ.ts";
+import { type ClientSide, HttpExchange } from "./exchange.ts";
+import type { Gateway, GatewayListener } from "./gateway.ts";
+import { ChunkedReader } from "./http1/chunked-reader.ts";
+import { errorResponse } from "./http1/error-page.ts";
+import { ProtocolError } from "./http1/protocol-error.ts";
+import { expectsContinue, requestFraming, wantsKeepAlive } from "./http1/request-framing.ts";
+import { type RequestHead, RequestHeadReader } from "./http1/request-head.ts";
+import { RequestBody } from "./request-body.ts";
+import type { WorkerStream } from "./worker-stream.ts";
+
+/** How long a client may take for its first byte, for the head, and between two reads of the body, ms. */
+const FIRST_BYTE_MS = 30_000;
+const HEAD_MS = 30_000;
+const BODY_PAUSE_MS = 30_000;
+/** How long a client that was told to go may take to do so, ms (RFC 9112 §9.6: a close that loses no response). */
+const LINGER_MS = 2_000;
+/** How long a client may take nothing of a response, ms. */
+const WRITE_STALL_MS = 60_000;
+/** Response bytes that may wait for the client before the worker waits too. */
+const LAGGING_BYTES = 1024 * 1024;
+/** Bytes of requests sent ahead before the socket waits. */
+const AHEAD_BYTES = 64 * 1024;
+
+const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
+
+type State = "head" | "body" | "reply" | "lingering";
+
+export class ClientConnection implements ClientSide {
+  readonly remoteAddress: string;
+  readonly #gateway: Gateway;
+  readonly #listener: GatewayListener;
+  readonly #socket: Socket;
+  readonly #trusted: boolean;
+  readonly #environPart: Uint8Array;
+  readonly #headReader: RequestHeadReader;
+  #state: State = "head";
+  /** By when the client must have sent what it is waited for; monotonic. */
+  #deadlineMs = monotonicMs() + FIRST_BYTE_MS;
+  /** Bytes the client has not taken, and when that last changed. */
+  #waitingBytes = 0;
+  #progressMs = 0;
+  #exchange: HttpExchange | null = null;
+  /** Body bytes still to come; -1: chunked. */
+  #bodyRemaining = 0;
+  #chunked: ChunkedReader | null = null;
+  #ahead: Buffer[] = [];
+  #aheadBytes = 0;
+  #waitingStream: WorkerStream | null = null;
+  #isReading = false;
+
+  constructor(gateway: Gateway, listener: GatewayListener, socket: Socket) {
+    this.#gateway = gateway;
+    this.#listener = listener;
+    this.#socket = socket;
+    const isUnix = listener.info.kind === "unix";
+    this.remoteAddress = isUnix ? "" : (socket.remoteAddress ?? "");
+    this.#trusted = isUnix || gateway.policy.trusts(this.remoteAddress);
+    this.#environPart = connectionEnviron(listener.info, this.remoteAddress, socket.remotePort ?? 0);
+    this.#headReader = new RequestHeadReader(gateway.headRules);
+    socket.on("data", (bytes) => this.#onData(bytes));
+    socket.on("end", () => this.#onEnd());
+    socket.on("drain", () => this.#onDrain());
+    // "close" follows every error; a client that left is not one.
+    socket.on("error", () => {});
+    socket.on("close", () => this.#onClose());
+  }
+
+  /** Idle: between two requests, nothing of the next one seen. */
+  get isIdle(): boolean {
+    return this.#state === "head" && !this.#headReader.started;
+  }
+
+  // -- reading ----------------------------------------------------------------------------------------------
+
+  #onData(bytes: Buffer): void {
+    if (this.#state === "head" || this.#state === "body") this.#read(bytes);
+    else if (this.#state === "reply") this.#keepAhead(bytes);
+  }
+
+  #keepAhead(bytes: Buffer): void {
+    this.#ahead.push(bytes);
+    this.#aheadBytes += bytes.length;
+    if (this.#aheadBytes > AHEAD_BYTES) this.#socket.pause();
+  }
+
+  #read(bytes: Buffer): void {
+    this.#isReading = true;
+    let offset = 0;
+    try {
+      while (offset >= 0 && offset < bytes.length && (this.#state === "head" || this.#state === "body")) {
+        offset = this.#state === "head" ? this.#readHead(bytes, offset) : this.#readBody(bytes, offset);
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#refuseRequest(error);
+    }
+    this.#isReading = false;
+    if (offset >= 0 && offset < bytes.length && this.#state === "reply")
+      this.#keepAhead(bytes.subarray(offset));
+  }
+
+  #readHead(bytes: Buffer, offset: number): number {
+    const wasStarted = this.#headReader.started;
+    const next = this.#headReader.read(bytes, offset);
+    if (next >= 0) this.#beginRequest(this.#headReader.head);
+    else if (!wasStarted && this.#headReader.started) this.#deadlineMs = monotonicMs() + HEAD_MS;
+    return next;
+  }
+
+  #beginRequest(head: RequestHead): void {
+    const gateway = this.#gateway;
+    const framing = requestFraming(head);
+    const mustContinue = expectsContinue(head);
+    const keepAlive = gateway.keepsAlive && !framing.mustClose && wantsKeepAlive(head);
+    const body = new RequestBody(gateway.nextSpoolPath, (error) => this.#onSpoolError(error));
+    this.#headReader.reset();
+    this.#exchange = new HttpExchange(
+      this,
+      head,
+      body,
+      gateway.policy.provenance(head, this.#trusted),
+      keepAlive,
+    );
+    if (framing.kind === "none") {
+      this.#dispatch();
+      return;
+    }
+    this.#state = "body";
+    this.#deadlineMs = monotonicMs() + BODY_PAUSE_MS;
+    this.#bodyRemaining = framing.kind === "length" ? framing.length : -1;
+    if (framing.kind === "chunked") this.#chunked = this.#newChunkedReader();
+    if (mustContinue) this.#socket.write(CONTINUE);
+  }
+
+  #newChunkedReader(): ChunkedReader {
+    return new ChunkedReader(this.#gateway.headRules, (bytes, start, end) =>
+      this.#onBody(bytes.subarray(start, end)),
+    );
+  }
+
+  #readBody(bytes: Buffer, offset: number): number {
+    this.#deadlineMs = monotonicMs() + BODY_PAUSE_MS;
+    if (this.#chunked !== null) {
+      const next = this.#chunked.read(bytes, offset);
+      if (next >= 0) this.#endBody();
+      return next;
+    }
+    const end = Math.min(bytes.length, offset + this.#bodyRemaining);
+    this.#bodyRemaining -= end - offset;
+    this.#onBody(bytes.subarray(offset, end));
+    if (this.#bodyRemaining === 0) this.#endBody();
+    return end;
+  }
+
+  #onBody(part: Uint8Array): void {
+    const exchange = this.#exchange as HttpExchange;
+    if (!exchange.body.append(part, () => this.#socket.resume())) this.#socket.pause();
+  }
+
+  #endBody(): void {
+    this.#chunked = null;
+    this.#state = "reply";
+    const exchange = this.#exchange as HttpExchange;
+    exchange.body.end(() => {
+      if (this.#exchange === exchange) this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    this.#state = "reply";
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    const exchange = this.#exchange as HttpExchange;
+    this.#gateway.dispatch(exchange, this.#listener.info, this.#environPart);
+  }
+
+  // -- writing ----------------------------------------------------------------------------------------------
+
+  write(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  get isLagging(): boolean {
+    return this.#socket.writableLength > LAGGING_BYTES;
+  }
+
+  resumeWhenDrained(stream: WorkerStream): void {
+    this.#waitingStream = stream;
+  }
+
+  #onDrain(): void {
+    this.#waitingStream?.resume();
+    this.#waitingStream = null;
+  }
+
+  onAnswered(exchange: HttpExchange, close: boolean): void {
+    this.#gateway.logAccess(exchange);
+    this.#exchange = null;
+    if (close) {
+      this.#linger();
+      return;
+    }
+    this.#state = "head";
+    this.#deadlineMs = monotonicMs() + this.#gateway.keepaliveMs;
+    if (this.#aheadBytes > 0) this.#readAhead();
+  }
+
+  /** Goes on with what was sent ahead; not from inside `#read`, which does so itself. */
+  #readAhead(): void {
+    if (this.#isReading) throw new Error("a reply came while its request was being read");
+    const bytes = this.#ahead.length === 1 ? (this.#ahead[0] as Buffer) : Buffer.concat(this.#ahead);
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+    this.#socket.resume();
+    this.#read(bytes);
+  }
+
+  refuse(response: Buffer): void {
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    this.#socket.write(response);
+    if (exchange !== null) this.#gateway.logAccess(exchange);
+    this.#linger();
+  }
+
+  cut(): void {
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    if (exchange !== null) this.#gateway.logAccess(exchange);
+    // A reset, because the end of a body without length or chunks would look like its regular end.
+    this.#socket.resetAndDestroy();
+  }
+
+  logLost(exchange: HttpExchange, status: number, reason: string): void {
+    this.#gateway.log.error(
+      `${reason} request ${exchange.method} ${exchange.target} from ip=${this.remoteAddress}; answered ${
+        exchange.isAnswering ? "by cutting the connection" : status
+      }`,
+    );
+  }
+
+  #refuseRequest(error: ProtocolError): void {
+    this.#gateway.log.warning(`Invalid request from ip=${this.remoteAddress}: ${error.detail}`);
+    const exchange = this.#exchange;
+    if (exchange !== null) {
+      exchange.status = error.status;
+      exchange.body.discard();
+    }
+    this.refuse(errorResponse(error.status, error.message));
+  }
+
+  #onSpoolError(error: Error): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    this.#gateway.log.error(
+      `Request body of ${exchange.method} ${exchange.target} not stored: ${error.message}`,
+    );
+    exchange.status = 507;
+    exchange.body.discard();
+    this.refuse(errorResponse(507, "The server cannot store the request body now."));
+  }
+
+  // -- the end ----------------------------------------------------------------------------------------------
+
+  /** No more requests; what was written still reaches the client, then the connection closes. */
+  #linger(): void {
+    this.#state = "lingering";
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+    this.#deadlineMs = monotonicMs() + LINGER_MS;
+    this.#socket.resume();
+    this.#socket.end();
+  }
+
+  /** Now and then: nothing waits for ever, neither for the client's bytes nor for it to take ours. */
+  sweep(nowMs: number): void {
+    const waiting = this.#socket.writableLength;
+    if (waiting === 0 || waiting !== this.#waitingBytes) {
+      this.#waitingBytes = waiting;
+      this.#progressMs = nowMs;
+    }
+    if (nowMs - this.#progressMs > WRITE_STALL_MS) this.#socket.destroy();
+    else if (nowMs > this.#deadlineMs) this.#onDeadline();
+  }
+
+  #onDeadline(): void {
+    if (this.#state === "head" && !this.#headReader.started) this.#socket.destroy();
+    else if (this.#state === "head" || this.#state === "body") this.#refuseRequest(requestTimeout());
+    else if (this.#waitingBytes === 0) this.#socket.destroy();
+  }
+
+  /** The gateway leaves: an idle connection is closed, one with a request is closed after its response. */
+  drain(): void {
+    if (this.isIdle) this.#linger();
+  }
+
+  /** The client sends no more (it may still read). */
+  #onEnd(): void {
+    if (this.#state === "reply") return;
+    this.#exchange?.body.discard();
+    this.#exchange = null;
+    this.#linger();
+  }
+
+  #onClose(): void {
+    this.#onDrain();
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    if (exchange !== null) {
+      exchange.body.discard();
+      this.#gateway.withdraw(exchange);
+    }
+    this.#gateway.onClosed(this);
+  }
+}
+
+const requestTimeout = (): ProtocolError =>
+  new ProtocolError(408, "Request timeout", "The request did not arrive in time.");

@@ -1,0 +1,315 @@
+/**
+ * The gateway's side of the request queue: puts complete requests into the arena and the FIFO, finds the exchange that
+ * a reply belongs to, takes back what nobody wants any more, and sees to it that no request is lost with a worker.
+ *
+ * When a ticket goes out (measured, see docs/decisions/0002):
+ * 1. at once while a worker thread may be idle, because waking it is what takes long;
+ * 2. otherwise once per event-loop turn, many in one write, because all threads are busy anyway.
+ *
+ * Runs in: gateway.
+ */
+import { join } from "node:path";
+import { Arena, type RecordPlace } from "../queue/arena.ts";
+import type { UnfinishedWork } from "../queue/gateway-messages.ts";
+import {
+  arenaFile,
+  LOST_TICKET_GRACE_MS,
+  SCOREBOARD_FILE,
+  SLOT_BUSY,
+  TICKETS_FILE,
+} from "../queue/layout.ts";
+import type { FrameHeader } from "../queue/reply-reader.ts";
+import { ScoreboardReader } from "../queue/scoreboard.ts";
+import { TicketWriter } from "../queue/ticket-writer.ts";
+import { monotonicMs } from "./clock.ts";
+import type { WorkerStream } from "./worker-stream.ts";
+
+/** A request that waits for, or is being given, its reply. */
+export interface Exchange {
+  /** The id of its ticket, kept by the dispatcher; 0 when it has none. */
+  ticket: number;
+  /** Whether part of the reply has arrived. */
+  readonly isAnswering: boolean;
+  /** Returns whether the reply is complete. */
+  onReplyFrame(
+    stream: WorkerStream,
+    frame: FrameHeader,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    complete: boolean,
+  ): boolean;
+  onReplyMore(stream: WorkerStream, bytes: Buffer, start: number, end: number, complete: boolean): boolean;
+  /** The worker died: 502, or cut off. */
+  onWorkerDied(reason: string, ranMs: number, pid: number): void;
+  /** 504, or cut off. */
+  onTimedOut(ranMs: number, pid: number): void;
+}
+
+interface Queued {
+  readonly id: number;
+  readonly exchange: Exchange;
+  readonly place: RecordPlace;
+}
+
+/** A record that may still be claimed by its ticket, although nobody waits for it. */
+interface Withdrawn {
+  readonly id: number;
+  readonly place: RecordPlace;
+}
+
+/** A request for which the arena had no room. */
+interface Waiting {
+  readonly exchange: Exchange;
+  readonly environ: Uint8Array;
+  readonly bodyKind: number;
+  readonly body: readonly Uint8Array[];
+  readonly enqueuedMs: number;
+}
+
+const RETRY_MS = 5;
+const MAX_ID = 0xffffffff;
+
+export class Dispatcher {
+  readonly #arena: Arena;
+  readonly #tickets: TicketWriter;
+  readonly #scoreboard: ScoreboardReader;
+  readonly #age: number;
+  readonly #queued = new Map<number, Queued>();
+  readonly #withdrawn: Withdrawn[] = [];
+  readonly #waiting: Waiting[] = [];
+  #lastId = 0;
+  /** The latest ticket that is known to be claimed. */
+  #latestClaimed = 0;
+  #capacity = 0;
+  #flushScheduled = false;
+  #retryScheduled = false;
+
+  constructor(runDirectory: string, age: number) {
+    this.#age = age;
+    this.#arena = new Arena(join(runDirectory, arenaFile(age)));
+    this.#tickets = new TicketWriter(join(runDirectory, TICKETS_FILE), age);
+    this.#scoreboard = new ScoreboardReader(join(runDirectory, SCOREBOARD_FILE));
+  }
+
+  /** Requests that are in the queue or in work. */
+  get length(): number {
+    return this.#queued.size + this.#waiting.length;
+  }
+
+  set capacity(threads: number) {
+    this.#capacity = threads;
+  }
+
+  // -- requests ---------------------------------------------------------------------------------------------
+
+  /** `environ` and `body` are copied. Throws the system's error when the arena cannot be written. */
+  enqueue(exchange: Exchange, environ: Uint8Array, bodyKind: number, body: readonly Uint8Array[]): void {
+    const enqueuedMs = monotonicMs();
+    if (this.#waiting.length === 0 && this.#tryEnqueue(exchange, environ, bodyKind, body, enqueuedMs)) {
+      this.#scheduleFlush();
+      return;
+    }
+    this.#waiting.push({ exchange, environ: Buffer.from(environ), bodyKind, body, enqueuedMs });
+  }
+
+  /** The client has left: a ticket that is not claimed yet is void, a reply that comes is dropped. */
+  withdraw(exchange: Exchange): void {
+    const queued = this.#queued.get(exchange.ticket);
+    if (queued !== undefined) {
+      this.#queued.delete(queued.id);
+      this.#arena.withdraw(queued.place);
+      this.#withdrawn.push({ id: queued.id, place: queued.place });
+      return;
+    }
+    const waiting = this.#waiting.findIndex((each) => each.exchange === exchange);
+    if (waiting >= 0) this.#waiting.splice(waiting, 1);
+  }
+
+  #tryEnqueue(
+    exchange: Exchange,
+    environ: Uint8Array,
+    bodyKind: number,
+    body: readonly Uint8Array[],
+    enqueuedMs: number,
+  ): boolean {
+    let bodyLength = 0;
+    for (const part of body) bodyLength += part.length;
+    const id = this.#nextId();
+    const place = this.#arena.add(id, environ, bodyKind, body, bodyLength, enqueuedMs, 0);
+    if (place === null) return false;
+    this.#issue({ id, exchange, place });
+    return true;
+  }
+
+  #issue(queued: Queued): void {
+    this.#queued.set(queued.id, queued);
+    queued.exchange.ticket = queued.id;
+    this.#tickets.add(queued.id, queued.place.offset, queued.place.length);
+  }
+
+  #nextId(): number {
+    this.#lastId = this.#lastId === MAX_ID ? 1 : this.#lastId + 1;
+    return this.#lastId;
+  }
+
+  // -- writing out ------------------------------------------------------------------------------------------
+
+  #scheduleFlush(): void {
+    if (this.#queued.size <= this.#capacity) {
+      this.#flush();
+    } else if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      setImmediate(() => {
+        this.#flushScheduled = false;
+        this.#flush();
+      });
+    }
+  }
+
+  #flush(): void {
+    this.#arena.flush();
+    if (this.#tickets.flush() || this.#retryScheduled) return;
+    // The FIFO is full, perhaps of other gateways' tickets, so no reply of ours may ever come to tell that it is not.
+    this.#retryScheduled = true;
+    setTimeout(() => {
+      this.#retryScheduled = false;
+      this.#flush();
+    }, RETRY_MS);
+  }
+
+  // -- replies ----------------------------------------------------------------------------------------------
+
+  onReplyFrame(
+    stream: WorkerStream,
+    frame: FrameHeader,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    complete: boolean,
+  ): void {
+    const queued = this.#queued.get(frame.ticket);
+    if (queued === undefined) return; // withdrawn: a reply that nobody wants
+    this.#noteClaimed(frame.ticket);
+    if (queued.exchange.onReplyFrame(stream, frame, bytes, start, end, complete)) this.#answered(queued);
+  }
+
+  onReplyMore(
+    stream: WorkerStream,
+    ticket: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    complete: boolean,
+  ): void {
+    const queued = this.#queued.get(ticket);
+    if (queued?.exchange.onReplyMore(stream, bytes, start, end, complete)) this.#answered(queued);
+  }
+
+  #answered(queued: Queued): void {
+    this.#queued.delete(queued.id);
+    this.#arena.release(queued.place);
+    if (this.#waiting.length > 0) this.#enqueueWaiting();
+  }
+
+  /** All tickets before a claimed one have left the FIFO, so the places of withdrawn ones are free. */
+  #noteClaimed(id: number): void {
+    if (!isLater(id, this.#latestClaimed)) return;
+    this.#latestClaimed = id;
+    while (this.#withdrawn.length > 0) {
+      const first = this.#withdrawn[0] as Withdrawn;
+      if (!isLater(id, first.id)) return;
+      this.#arena.release(first.place);
+      this.#withdrawn.shift();
+    }
+  }
+
+  #enqueueWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const { exchange, environ, bodyKind, body, enqueuedMs } = this.#waiting[0] as Waiting;
+      if (!this.#tryEnqueue(exchange, environ, bodyKind, body, enqueuedMs)) break;
+      this.#waiting.shift();
+    }
+    this.#scheduleFlush();
+  }
+
+  // -- workers that die -------------------------------------------------------------------------------------
+
+  /** Called when nothing more can come from the dead worker's streams. */
+  forgetWorker(pid: number, reason: string, work: readonly UnfinishedWork[]): void {
+    for (const { gateway, ticket, ranMs } of work) {
+      const queued = gateway === this.#age ? this.#queued.get(ticket) : undefined;
+      if (queued === undefined) continue;
+      this.#noteClaimed(ticket);
+      this.#answered(queued);
+      queued.exchange.onWorkerDied(reason, ranMs, pid);
+    }
+    this.#recoverLostTickets();
+  }
+
+  timeOut(ticket: number, ranMs: number, pid: number): void {
+    const queued = this.#queued.get(ticket);
+    if (queued === undefined) return;
+    this.#answered(queued);
+    queued.exchange.onTimedOut(ranMs, pid);
+  }
+
+  /**
+   * A ticket is lost when its worker died between reading it and noting it on the scoreboard. The FIFO is ordered, so a
+   * ticket that nobody notes although a later one was claimed is suspect. It is withdrawn first, so that whoever has it
+   * in hand after all drops it, and enqueued anew when nobody has started it (PROTOCOL.md §3).
+   */
+  #recoverLostTickets(): void {
+    const noted = this.#notedTickets();
+    for (const id of noted) this.#noteClaimed(id);
+    const suspects = [...this.#queued.values()].filter(
+      ({ id, exchange }) => isLater(this.#latestClaimed, id) && !noted.has(id) && !exchange.isAnswering,
+    );
+    if (suspects.length === 0) return;
+    for (const { place } of suspects) this.#arena.withdraw(place);
+    setTimeout(() => {
+      const startedAfterAll = this.#notedTickets();
+      // Whoever finished before this look has sent the reply; one turn of the loop reads it.
+      setImmediate(() => setImmediate(() => this.#enqueueAnew(suspects, startedAfterAll)));
+    }, LOST_TICKET_GRACE_MS);
+  }
+
+  #enqueueAnew(suspects: readonly Queued[], started: ReadonlySet<number>): void {
+    const later: Queued[] = [];
+    for (const queued of suspects) {
+      const isOpen = this.#queued.get(queued.id) === queued && !queued.exchange.isAnswering;
+      if (!isOpen || started.has(queued.id)) continue;
+      const id = this.#nextId();
+      const place = this.#arena.copy(queued.place, id);
+      if (place === null) {
+        later.push(queued);
+        continue;
+      }
+      this.#queued.delete(queued.id);
+      this.#arena.release(queued.place);
+      this.#issue({ id, exchange: queued.exchange, place });
+    }
+    this.#flush();
+    if (later.length > 0) setTimeout(() => this.#enqueueAnew(later, started), RETRY_MS);
+  }
+
+  /** Tickets of ours that workers are on now. */
+  #notedTickets(): Set<number> {
+    const noted = new Set<number>();
+    for (const slot of this.#scoreboard.read()) {
+      if (slot.state === SLOT_BUSY && slot.gateway === this.#age) noted.add(slot.ticket);
+    }
+    return noted;
+  }
+
+  close(): void {
+    this.#arena.close();
+    this.#tickets.close();
+    this.#scoreboard.close();
+  }
+}
+
+/** Whether ticket id `a` was given out after `b`; ids wrap at 2³² (serial number arithmetic, RFC 1982). */
+export function isLater(a: number, b: number): boolean {
+  return a !== b && ((a - b) | 0) > 0;
+}

@@ -1,0 +1,273 @@
+/**
+ * One request and its reply: takes the frames a worker sends and writes the response to the client.
+ *
+ * Rules: framing is decided once, when the head arrives (http1/response-framing.ts). More body than Content-Length
+ * says is cut; less, or an application that fails in mid-body, cuts the connection so that the client can tell.
+ *
+ * Runs in: gateway.
+ */
+import type { AccessRecord } from "../logging/access-log.ts";
+import {
+  FLAG_CLOSE,
+  FRAME_BODY,
+  FRAME_EARLY_HINTS,
+  FRAME_END,
+  FRAME_FAIL,
+  FRAME_HEAD,
+  FRAME_WHOLE,
+} from "../queue/layout.ts";
+import type { FrameHeader } from "../queue/reply-reader.ts";
+import { httpDate, monotonicMs } from "./clock.ts";
+import type { Exchange } from "./dispatcher.ts";
+import type { Provenance } from "./forwarded.ts";
+import { errorResponse } from "./http1/error-page.ts";
+import type { RequestHead } from "./http1/request-head.ts";
+import { type ResponseFraming, responseFraming } from "./http1/response-framing.ts";
+import { buildResponseHead, CHUNK_END, chunkHead, LAST_CHUNK } from "./http1/response-head.ts";
+import type { RequestBody } from "./request-body.ts";
+import type { WorkerStream } from "./worker-stream.ts";
+
+/** What an exchange asks of its connection. */
+export interface ClientSide {
+  readonly remoteAddress: string;
+  write(bytes: Uint8Array): void;
+  /** Whether so much waits for the client that the worker should wait too. */
+  readonly isLagging: boolean;
+  /** Calls `stream.resume` when the client has caught up, or is gone. */
+  resumeWhenDrained(stream: WorkerStream): void;
+  /** The response is complete. */
+  onAnswered(exchange: HttpExchange, close: boolean): void;
+  /** Sends a whole error response and closes. */
+  refuse(response: Buffer): void;
+  /** Ends the connection in a way that the client can tell from a complete response. */
+  cut(): void;
+  /** The error log's line for a reply that could not be given. */
+  logLost(exchange: HttpExchange, status: number, reason: string): void;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+const CR = 0x0d;
+/** Up to this size a copy into one buffer is cheaper than another write. */
+const ONE_WRITE_BYTES = 64 * 1024;
+
+export class HttpExchange implements Exchange, AccessRecord {
+  ticket = 0;
+  isAnswering = false;
+  status = 0;
+  bodyBytes = 0;
+  workerPid = 0;
+  readonly head: RequestHead;
+  readonly body: RequestBody;
+  readonly provenance: Provenance;
+  readonly #client: ClientSide;
+  readonly #keepAlive: boolean;
+  readonly #startedMs = monotonicMs();
+  #framing: ResponseFraming | null = null;
+  /** Body bytes that Content-Length still allows. */
+  #remaining = Number.POSITIVE_INFINITY;
+  #frameEndsReply = false;
+  #fieldLines: Buffer = NO_BYTES;
+
+  constructor(
+    client: ClientSide,
+    head: RequestHead,
+    body: RequestBody,
+    provenance: Provenance,
+    keepAlive: boolean,
+  ) {
+    this.#client = client;
+    this.head = head;
+    this.body = body;
+    this.provenance = provenance;
+    this.#keepAlive = keepAlive;
+  }
+
+  // -- frames -----------------------------------------------------------------------------------------------
+
+  onReplyFrame(
+    stream: WorkerStream,
+    frame: FrameHeader,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    complete: boolean,
+  ): boolean {
+    this.workerPid = stream.pid;
+    this.#frameEndsReply = frame.kind === FRAME_WHOLE;
+    switch (frame.kind) {
+      case FRAME_WHOLE:
+      case FRAME_HEAD:
+        this.#begin(frame, bytes, start, end, complete);
+        break;
+      case FRAME_BODY:
+        this.#sendBody(bytes, start, end);
+        break;
+      case FRAME_END:
+        this.#finish();
+        return true;
+      case FRAME_FAIL:
+        this.#fail(500, "");
+        return true;
+      case FRAME_EARLY_HINTS:
+        this.#sendEarlyHints(bytes, start, end);
+        break;
+      default:
+        throw new Error(`reply frame of unknown kind ${frame.kind}`);
+    }
+    return this.#endFrame(stream, complete);
+  }
+
+  onReplyMore(stream: WorkerStream, bytes: Buffer, start: number, end: number, complete: boolean): boolean {
+    this.#sendBody(bytes, start, end);
+    return this.#endFrame(stream, complete);
+  }
+
+  #endFrame(stream: WorkerStream, complete: boolean): boolean {
+    if (complete && this.#frameEndsReply) {
+      if (this.isAnswering) this.#finish();
+      return true;
+    }
+    if (this.#client.isLagging) {
+      stream.pause();
+      this.#client.resumeWhenDrained(stream);
+    }
+    return false;
+  }
+
+  #begin(frame: FrameHeader, bytes: Buffer, start: number, end: number, complete: boolean): void {
+    const { method, minorVersion } = this.head;
+    const bodyStart = start + frame.headLength;
+    const isWhole = complete && frame.kind === FRAME_WHOLE;
+    const framing = responseFraming({
+      method,
+      minorVersion,
+      status: frame.status,
+      contentLength: frame.contentLength,
+      wholeLength: isWhole ? end - bodyStart : -1,
+      keepAlive: this.#keepAlive && (frame.flags & FLAG_CLOSE) === 0,
+    });
+    this.isAnswering = true;
+    this.status = frame.status;
+    this.#framing = framing;
+    if (framing.body === "length" && frame.contentLength >= 0) this.#remaining = frame.contentLength;
+    const statusEnd = bytes.indexOf(CR, start);
+    const fieldsStart = statusEnd + 2;
+    this.#fieldLines = bytes.subarray(fieldsStart, bodyStart);
+    // A whole small response is one write; else the body follows in writes of its own.
+    const inOne = isWhole && framing.body === "length" && end - bodyStart <= ONE_WRITE_BYTES;
+    const bodyEnd = inOne ? Math.min(end, bodyStart + this.#remaining) : bodyStart;
+    this.#client.write(
+      buildResponseHead({
+        minorVersion,
+        status: bytes.toString("latin1", start, statusEnd),
+        date: httpDate(),
+        connection: framing.close ? "close" : "keep-alive",
+        chunked: framing.body === "chunked",
+        contentLength: framing.contentLengthToAdd,
+        fieldLines: this.#fieldLines,
+        body: inOne ? bytes.subarray(bodyStart, bodyEnd) : undefined,
+      }),
+    );
+    if (inOne) {
+      this.bodyBytes = bodyEnd - bodyStart;
+      this.#remaining -= this.bodyBytes;
+    } else {
+      this.#sendBody(bytes, bodyStart, end);
+    }
+  }
+
+  #sendBody(bytes: Buffer, start: number, end: number): void {
+    if (this.#framing === null || this.#framing.body === "none" || start === end) return;
+    const last = Math.min(end, start + this.#remaining);
+    if (start === last) return;
+    this.#remaining -= last - start;
+    this.bodyBytes += last - start;
+    const isChunked = this.#framing.body === "chunked";
+    if (isChunked) this.#client.write(chunkHead(last - start));
+    this.#client.write(bytes.subarray(start, last));
+    if (isChunked) this.#client.write(CHUNK_END);
+  }
+
+  #sendEarlyHints(bytes: Buffer, start: number, end: number): void {
+    if (this.isAnswering || this.head.minorVersion === 0) return;
+    this.#client.write(
+      Buffer.from(`HTTP/1.1 103 Early Hints\r\n${bytes.toString("latin1", start, end)}\r\n`, "latin1"),
+    );
+  }
+
+  #finish(): void {
+    const framing = this.#framing;
+    this.body.discard();
+    if (framing === null) throw new Error("a reply ended before its head");
+    const isShort = framing.body === "length" && this.#remaining > 0 && Number.isFinite(this.#remaining);
+    if (framing.body === "chunked") this.#client.write(LAST_CHUNK);
+    this.#client.onAnswered(this, framing.close || isShort);
+  }
+
+  // -- replies that cannot be given -------------------------------------------------------------------------
+
+  onWorkerDied(reason: string, ranMs: number, pid: number): void {
+    this.workerPid = pid;
+    this.#client.logLost(this, 502, `worker (pid:${pid}) ${reason} after ${(ranMs / 1e3).toFixed(3)}s in`);
+    this.#fail(502, "The worker process that was handling this request died.");
+  }
+
+  onTimedOut(ranMs: number, pid: number): void {
+    this.workerPid = pid;
+    this.#client.logLost(this, 504, `worker (pid:${pid}) timed out after ${(ranMs / 1e3).toFixed(3)}s in`);
+    this.#fail(504, "The application did not answer in time.");
+  }
+
+  /** The client gets `status`, or is cut off when it has begun to get something else. */
+  #fail(status: number, message: string): void {
+    this.body.discard();
+    if (this.isAnswering) {
+      this.#client.cut();
+      return;
+    }
+    this.status = status;
+    this.#client.refuse(errorResponse(status, message));
+  }
+
+  // -- access log -------------------------------------------------------------------------------------------
+
+  get remoteAddress(): string {
+    return this.#client.remoteAddress;
+  }
+
+  get method(): string {
+    return this.head.method;
+  }
+
+  get target(): string {
+    return this.head.target;
+  }
+
+  get path(): string {
+    return this.head.path;
+  }
+
+  get query(): string {
+    return this.head.query;
+  }
+
+  get protocol(): string {
+    return this.head.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  }
+
+  get durationMs(): number {
+    return monotonicMs() - this.#startedMs;
+  }
+
+  requestField(name: string): string | undefined {
+    return this.head.fields.findLast((field) => field.name.lower === name)?.value;
+  }
+
+  responseField(name: string): string | undefined {
+    for (const line of this.#fieldLines.toString("latin1").split("\r\n")) {
+      const colon = line.indexOf(":");
+      if (line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
+    }
+    return undefined;
+  }
+}

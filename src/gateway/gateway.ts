@@ -1,0 +1,183 @@
+/**
+ * A gateway: accepts clients on the arbiter's listeners, and puts their requests into the queue.
+ *
+ * Runs in: gateway.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { compileAccessLogFormat } from "../logging/access-log.ts";
+import type { ErrorLog } from "../logging/error-log.ts";
+import { LineWriter } from "../logging/line-writer.ts";
+import type { GatewaySettings, ListenerInfo, UnfinishedWork } from "../queue/gateway-messages.ts";
+import { repliesFile } from "../queue/layout.ts";
+import { ClientConnection } from "./client-connection.ts";
+import { monotonicMs } from "./clock.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { EnvironWriter } from "./environ.ts";
+import type { HttpExchange } from "./exchange.ts";
+import { ForwardedPolicy } from "./forwarded.ts";
+import type { HeadRules } from "./http1/request-head.ts";
+import { WorkerStreams } from "./worker-stream.ts";
+
+/** How exactly deadlines of idle and slow clients are kept, ms. One look at all of them costs less than timers. */
+const SWEEP_MS = 250;
+
+export interface GatewayListener {
+  readonly info: ListenerInfo;
+  readonly server: Server;
+}
+
+export class Gateway {
+  readonly log: ErrorLog;
+  readonly policy: ForwardedPolicy;
+  readonly headRules: HeadRules;
+  readonly keepaliveMs: number;
+  readonly nextSpoolPath: () => string;
+  readonly #settings: GatewaySettings;
+  readonly #runDirectory: string;
+  readonly #age: number;
+  readonly #environ = new EnvironWriter();
+  readonly #connections = new Set<ClientConnection>();
+  readonly #listeners: GatewayListener[] = [];
+  readonly #accessLog: LineWriter | null;
+  readonly #accessLine: ReturnType<typeof compileAccessLogFormat>;
+  #dispatcher: Dispatcher | null = null;
+  #streams: WorkerStreams | null = null;
+  #onDrained: (() => void) | null = null;
+
+  constructor(
+    settings: GatewaySettings,
+    age: number,
+    runDirectory: string,
+    spoolDirectory: string,
+    log: ErrorLog,
+  ) {
+    this.#settings = settings;
+    this.#age = age;
+    this.#runDirectory = runDirectory;
+    this.log = log;
+    this.policy = new ForwardedPolicy(settings);
+    this.headRules = headRules(settings);
+    this.keepaliveMs = settings.keepalive * 1e3;
+    this.#accessLine = compileAccessLogFormat(settings.access_log_format);
+    this.#accessLog =
+      settings.accesslog === null
+        ? null
+        : new LineWriter(settings.accesslog, (error) => log.error(`Access log: ${error.message}`));
+    let spooled = 0;
+    this.nextSpoolPath = () => join(spoolDirectory, `body-${age}-${++spooled}`);
+    setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /** The FIFO exists: creates the arena, and listens for workers. `onReady`: workers can reply from now on. */
+  openQueue(onReady: () => void): void {
+    const dispatcher = new Dispatcher(this.#runDirectory, this.#age);
+    this.#dispatcher = dispatcher;
+    this.#streams = new WorkerStreams(join(this.#runDirectory, repliesFile(this.#age)), dispatcher, onReady);
+  }
+
+  /** Accepts clients on a bound handle. The callbacks are called once, one of them. */
+  listen(
+    handle: unknown,
+    info: ListenerInfo,
+    onListening: () => void,
+    onError: (error: Error) => void,
+  ): void {
+    const server = createServer({ allowHalfOpen: true, noDelay: true });
+    const listener = { info, server };
+    server.on("connection", (socket) => this.#accept(listener, socket));
+    server.once("error", onError);
+    server.listen(handle, this.#settings.backlog, onListening);
+    this.#listeners.push(listener);
+  }
+
+  get keepsAlive(): boolean {
+    return this.keepaliveMs > 0 && this.#onDrained === null;
+  }
+
+  #accept(listener: GatewayListener, socket: Socket): void {
+    this.#connections.add(new ClientConnection(this, listener, socket));
+  }
+
+  // -- requests ---------------------------------------------------------------------------------------------
+
+  dispatch(exchange: HttpExchange, listener: ListenerInfo, connectionPart: Uint8Array): void {
+    const environ = this.#environ.write(exchange.head, listener, connectionPart, exchange.provenance);
+    this.#queue.enqueue(exchange, environ, exchange.body.kind, exchange.body.record);
+  }
+
+  withdraw(exchange: HttpExchange): void {
+    this.#queue.withdraw(exchange);
+  }
+
+  logAccess(exchange: HttpExchange): void {
+    this.#accessLog?.write(this.#accessLine(exchange));
+  }
+
+  get #queue(): Dispatcher {
+    if (this.#dispatcher === null) throw new Error("a client before the queue was open");
+    return this.#dispatcher;
+  }
+
+  // -- orders of the arbiter --------------------------------------------------------------------------------
+
+  setCapacity(threads: number): void {
+    this.#queue.capacity = threads;
+  }
+
+  forgetWorker(pid: number, reason: string, work: readonly UnfinishedWork[]): void {
+    this.#streams?.whenClosed(pid, () => this.#queue.forgetWorker(pid, reason, work));
+  }
+
+  timeOut(ticket: number, ranMs: number, pid: number): void {
+    this.#queue.timeOut(ticket, ranMs, pid);
+  }
+
+  reopenLogs(): void {
+    this.log.reopen();
+    this.#accessLog?.reopen();
+  }
+
+  /** Stops accepting, finishes every request that has begun, then calls back. */
+  drain(onDrained: () => void): void {
+    if (this.#onDrained !== null) return;
+    this.#onDrained = onDrained;
+    for (const { server } of this.#listeners) server.close();
+    for (const connection of this.#connections) connection.drain();
+    this.#checkDrained();
+  }
+
+  onClosed(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    this.#checkDrained();
+  }
+
+  /** Before the process ends. */
+  close(): void {
+    this.#accessLog?.flushSync();
+    this.#dispatcher?.close();
+  }
+
+  #checkDrained(): void {
+    if (this.#onDrained === null || this.#connections.size > 0) return;
+    this.#onDrained();
+  }
+
+  #sweep(): void {
+    const now = monotonicMs();
+    for (const connection of this.#connections) connection.sweep(now);
+  }
+}
+
+function headRules(settings: GatewaySettings): HeadRules {
+  return {
+    limitRequestLine: settings.limit_request_line,
+    limitRequestFields: settings.limit_request_fields,
+    limitRequestFieldSize: settings.limit_request_field_size,
+    permitObsoleteFolding: false,
+    stripHeaderSpaces: false,
+    permitUnconventionalHttpMethod: false,
+    permitUnconventionalHttpVersion: false,
+    casefoldHttpMethod: false,
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * Reads the head of a request: the request line and the header section (RFC 9112 sections 2 to 5).
+ *
+ * Rules: strict (CRLF only, one empty line tolerated before the request line, Host required in HTTP/1.1); the
+ * result depends on the bytes alone, not on how they were cut into reads. One exception: a 414 names the
+ * line's length when the line is complete, otherwise the bytes seen so far. After an error the reader is of
+ * no further use, and neither is the connection.
+ *
+ * Runs in: gateway.
+ */
+import { type Field, type FieldRules, FieldSection } from "./field-section.ts";
+import { CR, indexOfLineFeed, LF } from "./grammar.ts";
+import { type LineConsumer, LineReader } from "./line-reader.ts";
+import { missingHost, requestLineTooLarge } from "./protocol-error.ts";
+import {
+  type RequestLine,
+  type RequestLineRules,
+  readRequestLine,
+  requestLineEnd,
+  requestLineLimit,
+} from "./request-line.ts";
+
+export type { Field } from "./field-section.ts";
+
+/** Settings of these names; the numbers are already clamped the way Gunicorn clamps them. */
+export interface HeadRules extends RequestLineRules, FieldRules {}
+
+export const DEFAULT_HEAD_RULES: HeadRules = Object.freeze({
+  limitRequestLine: 4094,
+  limitRequestFields: 100,
+  limitRequestFieldSize: 8190,
+  permitObsoleteFolding: false,
+  stripHeaderSpaces: false,
+  permitUnconventionalHttpMethod: false,
+  permitUnconventionalHttpVersion: false,
+  casefoldHttpMethod: false,
+});
+
+export interface RequestHead extends RequestLine {
+  /** In the order in which they were sent, repeated ones included. */
+  readonly fields: readonly Field[];
+}
+
+export class RequestHeadReader {
+  readonly #lines: HeadLines;
+  readonly #reader: LineReader;
+
+  constructor(rules: HeadRules) {
+    this.#lines = new HeadLines(rules);
+    this.#reader = new LineReader(this.#lines);
+  }
+
+  /**
+   * Reads `bytes[offset, end)`. Returns the offset just past the head when it is complete, -1 when every byte
+   * was consumed and more are needed. `bytes` may be reused afterwards. Throws ProtocolError.
+   */
+  read(bytes: Buffer, offset: number, end: number = bytes.length): number {
+    return this.#reader.read(bytes, offset, end);
+  }
+
+  /** The head, once `read` has returned its end. */
+  get head(): RequestHead {
+    return this.#lines.head;
+  }
+
+  /** Whether any byte of this request has been seen; an empty line before it is not part of it. */
+  get started(): boolean {
+    return this.#lines.started;
+  }
+
+  /** Makes ready for the next request on the connection. */
+  reset(): void {
+    this.#lines.reset();
+    this.#reader.reset();
+  }
+}
+
+class HeadLines implements LineConsumer {
+  readonly #rules: HeadRules;
+  readonly #limit: number;
+  readonly #section: FieldSection;
+  #requestLine: RequestLine | undefined;
+  #head: RequestHead | undefined;
+  #skippedEmptyLine = false;
+  #startedRequestLine = false;
+
+  constructor(rules: HeadRules) {
+    this.#rules = rules;
+    this.#limit = requestLineLimit(rules);
+    this.#section = new FieldSection(rules);
+  }
+
+  get complete(): boolean {
+    return this.#head !== undefined;
+  }
+
+  get head(): RequestHead {
+    if (this.#head === undefined) throw new Error("the head is not complete");
+    return this.#head;
+  }
+
+  get started(): boolean {
+    return this.#requestLine !== undefined || this.#startedRequestLine;
+  }
+
+  reset(): void {
+    this.#requestLine = undefined;
+    this.#head = undefined;
+    this.#skippedEmptyLine = false;
+    this.#startedRequestLine = false;
+    this.#section.reset();
+  }
+
+  takeLines(bytes: Buffer, offset: number, end: number): number {
+    let next = offset;
+    if (this.#requestLine === undefined) {
+      next = this.#takeRequestLine(bytes, offset, end);
+      if (this.#requestLine === undefined) return next;
+    }
+    next = this.#section.takeLines(bytes, next, end);
+    if (this.#section.complete) this.#finish(this.#requestLine);
+    return next;
+  }
+
+  checkIncompleteLine(first: number, length: number, contentLength: number): void {
+    if (this.#requestLine !== undefined) {
+      this.#section.checkIncompleteLine(first, length, contentLength);
+      return;
+    }
+    const mayBeEmpty = first === CR && length === 1;
+    this.#startedRequestLine ||= !mayBeEmpty;
+    if (contentLength > this.#limit) throw requestLineTooLarge(length, this.#limit);
+  }
+
+  /** Returns the offset after the request line, or where the incomplete one starts. */
+  #takeRequestLine(bytes: Buffer, offset: number, end: number): number {
+    const start = this.#skipEmptyLine(bytes, offset, end);
+    const lineFeed = indexOfLineFeed(bytes, start, end);
+    if (lineFeed < 0) return start;
+    const lineEnd = requestLineEnd(bytes, start, lineFeed, this.#limit);
+    this.#requestLine = readRequestLine(bytes, start, lineEnd, this.#rules);
+    return lineFeed + 1;
+  }
+
+  /** RFC 9112 section 2.2: an old client may end the body before with a CRLF too many. */
+  #skipEmptyLine(bytes: Buffer, offset: number, end: number): number {
+    const isEmpty = offset + 1 < end && bytes[offset] === CR && bytes[offset + 1] === LF;
+    if (!isEmpty || this.#skippedEmptyLine) return offset;
+    this.#skippedEmptyLine = true;
+    return offset + 2;
+  }
+
+  #finish(requestLine: RequestLine): void {
+    if (requestLine.minorVersion === 1 && !this.#section.hasHost) throw missingHost();
+    const { method, target, path, query, version, minorVersion } = requestLine;
+    this.#head = { method, target, path, query, version, minorVersion, fields: this.#section.fields };
+  }
+}

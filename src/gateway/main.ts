@@ -1,0 +1,80 @@
+/**
+ * The gateway process: carries out the arbiter's orders, and leaves when the arbiter does.
+ *
+ * Runs in: gateway.
+ */
+import { ErrorLog } from "../logging/error-log.ts";
+import type { GatewayOrder, GatewayReport } from "../queue/gateway-messages.ts";
+import { Gateway } from "./gateway.ts";
+
+let gateway: Gateway | null = null;
+
+function report(message: GatewayReport): void {
+  process.send?.(message);
+}
+
+function leave(): void {
+  gateway?.close();
+  process.exit(0);
+}
+
+function started(): Gateway {
+  if (gateway === null) throw new Error("an order before the start");
+  return gateway;
+}
+
+function obey(order: GatewayOrder, handle: unknown): void {
+  switch (order.type) {
+    case "start":
+      gateway = new Gateway(
+        order.settings,
+        order.age,
+        order.runDirectory,
+        order.spoolDirectory,
+        new ErrorLog(order.settings.errorlog, order.settings.loglevel),
+      );
+      return;
+    case "open-queue":
+      started().openQueue(() => report({ type: "started" }));
+      return;
+    case "listen":
+      listen(order, handle);
+      return;
+    case "set-capacity":
+      started().setCapacity(order.threads);
+      return;
+    case "forget-worker":
+      started().forgetWorker(order.pid, order.reason, order.work);
+      return;
+    case "time-out":
+      started().timeOut(order.ticket, order.ranMs, order.pid);
+      return;
+    case "reopen-logs":
+      started().reopenLogs();
+      return;
+    case "drain":
+      started().drain(leave);
+      return;
+    default:
+      order satisfies never;
+  }
+}
+
+function listen(order: GatewayOrder & { type: "listen" }, handle: unknown): void {
+  const { index } = order;
+  started().listen(
+    handle,
+    order.listener,
+    () => report({ type: "listening", index }),
+    (error: NodeJS.ErrnoException) =>
+      report({ type: "listen-failed", index, code: error.code ?? "", message: error.message }),
+  );
+}
+
+process.title = "tunicorn: gateway";
+// Signals are the arbiter's business; a terminal sends them to the whole process group.
+for (const signal of ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const) {
+  process.on(signal, () => {});
+}
+process.on("message", (order, handle) => obey(order as GatewayOrder, handle));
+process.on("disconnect", leave);

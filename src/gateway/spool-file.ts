@@ -1,0 +1,61 @@
+/**
+ * A request body too large for the arena: written to a file of its own, which the worker opens as `wsgi.input`.
+ *
+ * It is deleted when its request is answered or given up. What a killed gateway leaves, the arbiter removes with the
+ * spool directory.
+ *
+ * Runs in: gateway.
+ */
+import { createWriteStream, unlink, type WriteStream } from "node:fs";
+
+/** Bytes that may wait for the disk before the client is made to wait. */
+const PENDING_BYTES = 1024 * 1024;
+
+export class SpoolFile {
+  readonly path: string;
+  readonly #stream: WriteStream;
+  #failed: Error | null = null;
+  #discarded = false;
+
+  /** `onError` is called at most once, with the system's error: the disk is full, the directory gone. */
+  constructor(path: string, onError: (error: Error) => void) {
+    this.path = path;
+    this.#stream = createWriteStream(path, { flags: "wx", mode: 0o600, highWaterMark: PENDING_BYTES });
+    this.#stream.on("error", (error) => {
+      this.#failed = error;
+      if (!this.#discarded) onError(error);
+    });
+    this.#stream.on("close", () => {
+      if (this.#discarded) this.#unlink();
+    });
+  }
+
+  /** Takes a copy. Returns false when the client should wait for `onDrained`. */
+  write(bytes: Uint8Array, onDrained: () => void): boolean {
+    if (this.#failed !== null) return true;
+    const hasRoom = this.#stream.write(Buffer.from(bytes));
+    if (!hasRoom) this.#stream.once("drain", onDrained);
+    return hasRoom;
+  }
+
+  /** `onComplete` is called when every byte is in the file. */
+  end(onComplete: () => void): void {
+    this.#stream.end(() => {
+      if (this.#failed === null && !this.#discarded) onComplete();
+    });
+  }
+
+  /** Deletes the file. A worker that has it open can go on reading. */
+  discard(): void {
+    if (this.#discarded) return;
+    this.#discarded = true;
+    if (this.#stream.closed) this.#unlink();
+    else this.#stream.destroy();
+  }
+
+  #unlink(): void {
+    unlink(this.path, (error) => {
+      if (error !== null && error.code !== "ENOENT") throw error;
+    });
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The reply streams: the Unix socket that worker threads connect to, and one reader a thread.
+ *
+ * A stream is paused while the client of its reply does not read; the thread then blocks in its write, and only its own
+ * request is held up.
+ *
+ * Runs in: gateway.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { FRAME_HELLO, PROTOCOL_VERSION } from "../queue/layout.ts";
+import { type FrameHeader, ReplyReader, type ReplySink } from "../queue/reply-reader.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+
+export class WorkerStream implements ReplySink {
+  /** 0 until the stream has said whose it is. */
+  pid = 0;
+  readonly #socket: Socket;
+  readonly #reader: ReplyReader;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(socket: Socket, dispatcher: Dispatcher) {
+    this.#socket = socket;
+    this.#dispatcher = dispatcher;
+    this.#reader = new ReplyReader(this);
+    socket.on("data", (bytes) => this.#reader.read(bytes));
+    // A worker that is killed resets its stream; "close" follows, and the arbiter tells what it was working on.
+    socket.on("error", () => {});
+  }
+
+  onFrame(frame: FrameHeader, bytes: Buffer, start: number, end: number, complete: boolean): void {
+    if (frame.kind === FRAME_HELLO) {
+      if (frame.status !== PROTOCOL_VERSION) throw new Error(`worker speaks queue protocol ${frame.status}`);
+      this.pid = frame.contentLength;
+      return;
+    }
+    this.#dispatcher.onReplyFrame(this, frame, bytes, start, end, complete);
+  }
+
+  onMore(ticket: number, bytes: Buffer, start: number, end: number, complete: boolean): void {
+    this.#dispatcher.onReplyMore(this, ticket, bytes, start, end, complete);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+}
+
+/** Accepts the streams, and knows which processes still have one open. */
+export class WorkerStreams {
+  readonly #server: Server;
+  readonly #streams = new Set<WorkerStream>();
+  #onClosed: Array<{ pid: number; callback: () => void }> = [];
+
+  constructor(path: string, dispatcher: Dispatcher, onListening: () => void) {
+    this.#server = createServer((socket) => this.#add(socket, dispatcher));
+    this.#server.listen(path, onListening);
+  }
+
+  /** Calls back when everything the dead process has written is read: when its last stream is closed. */
+  whenClosed(pid: number, callback: () => void): void {
+    // A stream it opened just before it died may not be accepted yet; after a turn of the loop it is.
+    setImmediate(() =>
+      setImmediate(() => {
+        if (this.#hasOpen(pid)) this.#onClosed.push({ pid, callback });
+        else callback();
+      }),
+    );
+  }
+
+  #hasOpen(pid: number): boolean {
+    for (const stream of this.#streams) {
+      // A stream that has not said yet whose it is may be that process's.
+      if (stream.pid === pid || stream.pid === 0) return true;
+    }
+    return false;
+  }
+
+  #add(socket: Socket, dispatcher: Dispatcher): void {
+    const stream = new WorkerStream(socket, dispatcher);
+    this.#streams.add(stream);
+    socket.on("close", () => {
+      this.#streams.delete(stream);
+      const settled = this.#onClosed.filter(({ pid }) => !this.#hasOpen(pid));
+      this.#onClosed = this.#onClosed.filter((each) => !settled.includes(each));
+      for (const { callback } of settled) callback();
+    });
+  }
+}

@@ -1,0 +1,373 @@
+/**
+ * The arbiter: starts gateways and workers, keeps them running, and carries out what signals ask for. It sees no byte of
+ * a client, so it answers signals and keeps deadlines at any load.
+ *
+ *   starting ──first generation ready──▶ serving ──TERM, INT, QUIT──▶ stopping ──▶ the end
+ *       └────────── the start failed ──────────────────────────────────▲
+ *
+ * Rules: Gunicorn's log lines and exit codes. Whatever dies unasked is started again, with a pause when it died before
+ * it was of any use. A new generation takes over only when all its workers are ready.
+ *
+ * Runs in: arbiter.
+ */
+import { closeSync, constants, openSync } from "node:fs";
+import { join } from "node:path";
+import type { ErrorLog } from "../logging/error-log.ts";
+import type { UnfinishedWork } from "../queue/gateway-messages.ts";
+import { SCOREBOARD_FILE, SLOT_BUSY, TICKETS_FILE } from "../queue/layout.ts";
+import { ScoreboardReader } from "../queue/scoreboard.ts";
+import { formatAddress } from "../settings/addresses.ts";
+import type { Loaded, LoadResult } from "../settings/load.ts";
+import { Children, type Worker } from "./children.ts";
+import { Deadlines, LOOK_MS, monotonicMs } from "./deadlines.ts";
+import { gatewaySettings } from "./gateway-settings.ts";
+import { Gateways } from "./gateways.ts";
+import { Generation, type GenerationEvents } from "./generation.ts";
+import type { Listener } from "./listeners.ts";
+import type { Pidfile } from "./pidfile.ts";
+import { RunDirectory } from "./run-directory.ts";
+import { describeExit } from "./worker-exit.ts";
+
+/** Gunicorn's exit codes. */
+const EXIT_BOOT_FAILED = 3;
+const EXIT_APP_NOT_FOUND = 4;
+
+/** Room for reloads, when two generations stand side by side, and for TTIN. */
+const MIN_SLOTS = 1024;
+const SLOTS_PER_THREAD = 8;
+
+/** Pause before a worker or a zygote that died before it was ready is started again, ms; doubled each time. */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** How long a worker that timed out may take to leave by itself, ms. */
+const ABORT_GRACE_MS = 1000;
+/** How long INT and QUIT wait for the children, ms. */
+const QUICK_STOP_MS = 2000;
+
+type State = "starting" | "serving" | "stopping";
+
+export interface ArbiterOptions {
+  readonly loaded: Loaded;
+  readonly listeners: readonly Listener[];
+  readonly pidfile: Pidfile | null;
+  readonly log: ErrorLog;
+  readonly argv: readonly string[];
+  /** Reads all settings anew. */
+  readonly reload: () => LoadResult;
+  /** Ends the process. */
+  readonly exit: (code: number) => void;
+}
+
+export class Arbiter implements GenerationEvents {
+  readonly #options: ArbiterOptions;
+  readonly #log: ErrorLog;
+  readonly #directory: RunDirectory;
+  readonly #children: Children;
+  readonly #scoreboard: ScoreboardReader;
+  readonly #deadlines = new Deadlines();
+  readonly #gateways: Gateways;
+  readonly #generations = new Set<Generation>();
+  #state: State = "starting";
+  #current: Generation;
+  /** Being started by a reload. */
+  #next: Generation | null = null;
+  #lastGeneration = 0;
+  #hasAnnounced = false;
+  #pauseMs = 0;
+  #exitCode = 0;
+  #exitReason = "";
+  #isQuick = false;
+  /** Keeps the FIFO, and the tickets in it, while no gateway lives. */
+  #queueFd = -1;
+
+  /** Starts everything. Throws the system's error when the run directory cannot be made. */
+  constructor(options: ArbiterOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    const { settings } = options.loaded;
+    const slots = Math.max(MIN_SLOTS, settings.workers * settings.threads * SLOTS_PER_THREAD);
+    this.#directory = new RunDirectory(slots);
+    this.#children = new Children(slots);
+    this.#scoreboard = new ScoreboardReader(join(this.#directory.path, SCOREBOARD_FILE));
+    this.#gateways = new Gateways(
+      gatewaySettings(options.loaded),
+      options.listeners,
+      this.#directory,
+      this.#log,
+      {
+        onListening: () => this.#onListening(),
+        onStartFailed: (reason) => this.#halt(1, reason),
+        onDrained: () => this.#onDrained(),
+      },
+    );
+    this.#current = this.#startGeneration(options.loaded);
+    setInterval(() => this.#keepDeadlines(), LOOK_MS);
+  }
+
+  // -- signals ----------------------------------------------------------------------------------------------
+
+  /** Loads the code and the settings anew, and serves with them once all new workers are ready (HUP). */
+  reload(): void {
+    if (this.#state === "stopping") return;
+    this.#log.info("Hang up: Master");
+    const loaded = this.#options.reload();
+    if (loaded.kind === "exit") {
+      this.#log.error(`Reload failed: ${loaded.stderr.trim()}. The old settings stay in force.`);
+      return;
+    }
+    if (this.#next !== null) this.#abandon(this.#next);
+    this.#next = this.#startGeneration(loaded);
+  }
+
+  /** One worker more or less (TTIN, TTOU); at least one stays. */
+  scale(by: 1 | -1): void {
+    if (this.#state === "stopping") return;
+    this.#current.target = Math.max(1, this.#current.target + by);
+    this.#current.manage();
+  }
+
+  /** After log rotation (USR1). */
+  reopenLogs(): void {
+    this.#log.reopen();
+    this.#gateways.order({ type: "reopen-logs" });
+    for (const generation of this.#generations) {
+      for (const worker of generation.workers) generation.signal(worker, "SIGUSR1");
+    }
+  }
+
+  /** TERM: nothing is lost. INT, QUIT: at once. A quick stop may follow a graceful one. */
+  stop(quick: boolean): void {
+    const { graceful_timeout } = this.#current.loaded.settings;
+    if (quick && !this.#isQuick) {
+      this.#isQuick = true;
+      this.#beginStop(QUICK_STOP_MS);
+      this.#gateways.leave();
+    } else if (this.#state !== "stopping") {
+      this.#beginStop(graceful_timeout * 1e3);
+      this.#gateways.drain();
+    }
+  }
+
+  #beginStop(limitMs: number): void {
+    this.#state = "stopping";
+    if (this.#next !== null) this.#abandon(this.#next);
+    setTimeout(() => this.#stopNow(), limitMs);
+  }
+
+  /** The time for a graceful stop is over. */
+  #stopNow(): void {
+    this.#gateways.kill();
+    for (const generation of this.#generations) generation.kill();
+    setTimeout(() => this.#end(), ABORT_GRACE_MS).unref();
+  }
+
+  /** No client is left: the workers may go. */
+  #onDrained(): void {
+    for (const generation of this.#generations) {
+      if (this.#isQuick) for (const worker of generation.workers) generation.signal(worker, "SIGQUIT");
+      generation.retireAll();
+    }
+    this.#endWhenAlone();
+  }
+
+  #endWhenAlone(): void {
+    if (this.#state === "stopping" && this.#generations.size === 0) this.#end();
+  }
+
+  #end(): void {
+    const level = this.#exitCode === 0 ? "info" : "error";
+    this.#log.write(level, "Shutting down: Master");
+    if (this.#exitReason !== "") this.#log.write(level, `Reason: ${this.#exitReason}`);
+    for (const listener of this.#options.listeners) listener.close();
+    this.#options.pidfile?.remove();
+    if (this.#queueFd >= 0) closeSync(this.#queueFd);
+    this.#directory.remove();
+    this.#options.exit(this.#exitCode);
+  }
+
+  /** The start failed: everything leaves, with this exit code. */
+  #halt(code: number, reason: string): void {
+    if (this.#state === "stopping") return;
+    this.#exitCode = code;
+    this.#exitReason = reason;
+    this.stop(true);
+  }
+
+  // -- starting ---------------------------------------------------------------------------------------------
+
+  #startGeneration(loaded: Loaded): Generation {
+    const generation = new Generation(
+      ++this.#lastGeneration,
+      loaded,
+      this.#directory.path,
+      this.#options.argv,
+      this.#children,
+      this,
+    );
+    this.#generations.add(generation);
+    return generation;
+  }
+
+  onPrepared(generation: Generation): void {
+    if (this.#queueFd < 0) {
+      const path = join(this.#directory.path, TICKETS_FILE);
+      this.#queueFd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    }
+    this.#gateways.openQueue();
+    // The first generation waits until clients can connect, so that the log tells the start in its usual order.
+    if (this.#hasAnnounced) generation.manage();
+  }
+
+  #onListening(): void {
+    if (this.#hasAnnounced || this.#state === "stopping") return;
+    this.#hasAnnounced = true;
+    const addresses = this.#options.listeners.map(({ address, info }) =>
+      formatAddress(address.kind === "tcp" ? { kind: "tcp", host: info.host, port: info.port } : address),
+    );
+    this.#log.info(`Listening at: ${addresses.join(",")} (${process.pid})`);
+    this.#log.info(`Using worker: ${this.#options.loaded.resolved.workerClass}`);
+    this.#current.manage();
+  }
+
+  onReady(generation: Generation, _worker: Worker): void {
+    this.#gateways.setCapacity(this.#children.capacity);
+    if (generation.readyCount < generation.target) return;
+    this.#pauseMs = 0;
+    if (generation === this.#next) this.#takeOver(generation);
+    else if (this.#state === "starting") this.#state = "serving";
+  }
+
+  #takeOver(generation: Generation): void {
+    const old = this.#current;
+    this.#current = generation;
+    this.#next = null;
+    this.#log.info(
+      `Generation ${generation.number} is ready; generation ${old.number} finishes its requests`,
+    );
+    old.retireAll();
+    this.#gateways.setCapacity(this.#children.capacity);
+  }
+
+  /** A reload that came to nothing. */
+  #abandon(generation: Generation): void {
+    if (this.#next === generation) this.#next = null;
+    generation.kill();
+  }
+
+  // -- what dies --------------------------------------------------------------------------------------------
+
+  onExited(generation: Generation, worker: Worker, code: number, signal: number): void {
+    const isExpected = worker.state === "retiring" || generation.isClosing;
+    const exit = describeExit(worker.pid, code, signal, isExpected);
+    this.#log.write(exit.level, exit.message);
+    this.#forget(worker, exit.reason);
+    generation.closeWhenEmpty();
+    if (generation.isClosing || this.#state === "stopping") return;
+    if (worker.hasBooted || isExpected) generation.manage();
+    else this.#onBootFailed(generation, code);
+  }
+
+  #onBootFailed(generation: Generation, code: number): void {
+    if (generation === this.#next) {
+      this.#log.error(
+        `Reload failed: a new worker did not start. Generation ${this.#current.number} serves on.`,
+      );
+      this.#abandon(generation);
+      return;
+    }
+    const isFirst = this.#state === "starting" && generation.readyCount === 0;
+    if (isFirst && code === EXIT_BOOT_FAILED) this.#halt(code, "Worker failed to boot.");
+    else if (isFirst && code === EXIT_APP_NOT_FOUND) this.#halt(code, "App failed to load.");
+    else this.#manageAfterPause(generation);
+  }
+
+  onForkFailed(generation: Generation, error: string): void {
+    this.#log.error(`Cannot fork a worker: ${error}`);
+    this.#manageAfterPause(generation);
+  }
+
+  #manageAfterPause(generation: Generation): void {
+    this.#pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2), LONGEST_PAUSE_MS);
+    setTimeout(() => {
+      if (this.#state !== "stopping") generation.manage();
+    }, this.#pauseMs);
+  }
+
+  onGone(generation: Generation, reason: string): void {
+    for (const worker of generation.workers)
+      this.#forget(worker, `was lost with its zygote, which ${reason}`);
+    this.#generations.delete(generation);
+    if (this.#state === "stopping") this.#endWhenAlone();
+    else if (generation === this.#next) this.#onNextGone(reason);
+    else if (generation === this.#current) this.#onCurrentGone(generation, reason);
+  }
+
+  #onNextGone(reason: string): void {
+    this.#next = null;
+    this.#log.error(`Reload failed: the new zygote ${reason}. Generation ${this.#current.number} serves on.`);
+  }
+
+  #onCurrentGone(generation: Generation, reason: string): void {
+    if (!generation.isPrepared && this.#state === "starting") {
+      this.#halt(1, `Python ${generation.loaded.resolved.python} ${reason}`);
+      return;
+    }
+    this.#log.error(
+      `Zygote (pid:${generation.zygotePid}) ${reason}; its workers are lost. Starting another.`,
+    );
+    this.#pauseMs = generation.isPrepared
+      ? 0
+      : Math.min(Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2), LONGEST_PAUSE_MS);
+    const { loaded, target } = generation;
+    setTimeout(() => {
+      if (this.#state === "stopping") return;
+      this.#current = this.#startGeneration(loaded);
+      this.#current.target = target;
+    }, this.#pauseMs);
+  }
+
+  /** Takes the worker off the registry, and tells the gateways what it leaves undone. */
+  #forget(worker: Worker, reason: string): void {
+    const work = this.#unfinishedWork(worker);
+    const { age, pid } = worker;
+    this.#children.remove(worker);
+    this.#gateways.setCapacity(this.#children.capacity);
+    if (worker.hasBooted) this.#gateways.order({ type: "forget-worker", age, pid, reason, work });
+  }
+
+  #unfinishedWork(worker: Worker): UnfinishedWork[] {
+    const now = monotonicMs();
+    return this.#scoreboard
+      .read(worker.slot, worker.threads)
+      .filter((slot) => slot.age === worker.age && slot.state === SLOT_BUSY)
+      .map(({ gateway, ticket, startedMs }) => ({ gateway, ticket, ranMs: now - startedMs }));
+  }
+
+  // -- deadlines --------------------------------------------------------------------------------------------
+
+  #keepDeadlines(): void {
+    const { timeout, threads } = this.#current.loaded.settings;
+    const slots = this.#scoreboard.read(0, this.#children.slotsInUse);
+    for (const { age, gateway, ticket, ranMs } of this.#deadlines.overdue(
+      slots,
+      timeout * 1e3,
+      monotonicMs(),
+    )) {
+      const worker = this.#children.byAge(age);
+      if (worker === undefined) continue;
+      this.#log.critical(`WORKER TIMEOUT (pid:${worker.pid})`);
+      this.#gateways.orderOne(gateway, { type: "time-out", ticket, pid: worker.pid, ranMs });
+      // With threads the others' requests are worth more than the thread that is stuck.
+      if (threads === 1) this.#abort(worker);
+    }
+  }
+
+  #abort(worker: Worker): void {
+    const generation = [...this.#generations].find(({ number }) => number === worker.generation);
+    if (generation === undefined) return;
+    generation.signal(worker, "SIGABRT");
+    setTimeout(() => {
+      if (this.#children.byAge(worker.age) === worker) generation.signal(worker, "SIGKILL");
+    }, ABORT_GRACE_MS);
+  }
+}

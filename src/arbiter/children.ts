@@ -1,0 +1,116 @@
+/**
+ * The registry of workers: which there are, in which state, on which slots of the scoreboard.
+ *
+ * Pure: no I/O, so that every rule here is tested without a process. A worker is known by its age, which is never used
+ * twice, before it has a pid.
+ *
+ * Runs in: arbiter.
+ */
+
+/**
+ *   forking ──forked──▶ booting ──ready──▶ ready ──retire──▶ retiring
+ *
+ * and from each of them: exited, which removes the worker.
+ */
+export type WorkerState = "forking" | "booting" | "ready" | "retiring";
+
+export interface Worker {
+  readonly age: number;
+  readonly generation: number;
+  /** First of `threads` neighbouring slots. */
+  readonly slot: number;
+  readonly threads: number;
+  /** 0 while it is being forked. */
+  pid: number;
+  state: WorkerState;
+  /** Whether it has ever been ready: one that has not failed to boot. */
+  hasBooted: boolean;
+}
+
+export class Children {
+  readonly #workers = new Map<number, Worker>();
+  readonly #slotTaken: Uint8Array;
+  #lastAge = 0;
+
+  constructor(slots: number) {
+    this.#slotTaken = new Uint8Array(slots);
+  }
+
+  /** A new worker, about to be forked. Throws RangeError when the scoreboard has no room for it. */
+  add(generation: number, threads: number): Worker {
+    const slot = this.#takeSlots(threads);
+    const age = ++this.#lastAge;
+    const worker: Worker = { age, generation, slot, threads, pid: 0, state: "forking", hasBooted: false };
+    this.#workers.set(age, worker);
+    return worker;
+  }
+
+  forked(age: number, pid: number): void {
+    const worker = this.#workers.get(age);
+    if (worker?.state !== "forking") throw new Error(`worker of age ${age} was not being forked`);
+    worker.pid = pid;
+    worker.state = "booting";
+  }
+
+  ready(pid: number): Worker | undefined {
+    const worker = this.byPid(pid);
+    if (worker?.state === "booting") {
+      worker.state = "ready";
+      worker.hasBooted = true;
+    }
+    return worker;
+  }
+
+  remove(worker: Worker): void {
+    this.#workers.delete(worker.age);
+    this.#slotTaken.fill(0, worker.slot, worker.slot + worker.threads);
+  }
+
+  byPid(pid: number): Worker | undefined {
+    for (const worker of this.#workers.values()) if (worker.pid === pid) return worker;
+    return undefined;
+  }
+
+  byAge(age: number): Worker | undefined {
+    return this.#workers.get(age);
+  }
+
+  /** Oldest first. */
+  of(generation: number, ...states: WorkerState[]): Worker[] {
+    return [...this.#workers.values()].filter(
+      (worker) => worker.generation === generation && (states.length === 0 || states.includes(worker.state)),
+    );
+  }
+
+  all(): Worker[] {
+    return [...this.#workers.values()];
+  }
+
+  get size(): number {
+    return this.#workers.size;
+  }
+
+  /** Threads that claim tickets now. */
+  get capacity(): number {
+    let threads = 0;
+    for (const worker of this.#workers.values()) if (worker.state === "ready") threads += worker.threads;
+    return threads;
+  }
+
+  /** Slots from the first to the last one taken. */
+  get slotsInUse(): number {
+    return this.#slotTaken.lastIndexOf(1) + 1;
+  }
+
+  #takeSlots(count: number): number {
+    let run = 0;
+    for (let slot = 0; slot < this.#slotTaken.length; slot++) {
+      run = this.#slotTaken[slot] === 0 ? run + 1 : 0;
+      if (run === count) {
+        this.#slotTaken.fill(1, slot - count + 1, slot + 1);
+        return slot - count + 1;
+      }
+    }
+    throw new RangeError(`no room for ${count} more threads on the scoreboard of ${this.#slotTaken.length}`);
+  }
+}

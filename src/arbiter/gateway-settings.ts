@@ -1,0 +1,26 @@
+/**
+ * What of the settings the gateways are told.
+ *
+ * Runs in: arbiter.
+ */
+import type { GatewaySettings } from "../queue/gateway-messages.ts";
+import type { Loaded } from "../settings/load.ts";
+
+export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings {
+  return {
+    keepalive: settings.keepalive,
+    backlog: settings.backlog,
+    limit_request_line: resolved.requestLimits.limitRequestLine,
+    limit_request_fields: resolved.requestLimits.limitRequestFields,
+    limit_request_field_size: resolved.requestLimits.limitRequestFieldSize,
+    forwarded_allow_ips: settings.forwarded_allow_ips,
+    secure_scheme_headers: settings.secure_scheme_headers,
+    forwarder_headers: settings.forwarder_headers,
+    header_map: settings.header_map,
+    accesslog: settings.accesslog,
+    access_log_format: settings.access_log_format,
+    errorlog: settings.errorlog ?? "-",
+    loglevel: settings.loglevel,
+    script_name: resolved.environment.SCRIPT_NAME ?? process.env.SCRIPT_NAME ?? "",
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * The gateways: starts them, gives them the listeners and the queue, and starts one that died again.
+ *
+ * Runs in: arbiter.
+ */
+import type { ErrorLog } from "../logging/error-log.ts";
+import type { GatewayOrder, GatewayReport, GatewaySettings } from "../queue/gateway-messages.ts";
+import { GatewayProcess } from "./gateway-process.ts";
+import type { Listener } from "./listeners.ts";
+
+/** A gateway that died this soon after its start is started again only after as long, ms. */
+const RESTART_PAUSE_MS = 1000;
+
+export interface GatewaysEvents {
+  /** Every listener is open. Called for each gateway, also for one started again. */
+  onListening(): void;
+  /** One cannot listen, or died before it ever did: the start has failed. */
+  onStartFailed(reason: string): void;
+  /** All have left, as they were told. */
+  onDrained(): void;
+}
+
+export class Gateways {
+  readonly #settings: GatewaySettings;
+  readonly #listeners: readonly Listener[];
+  readonly #runDirectory: string;
+  readonly #spoolDirectory: string;
+  readonly #log: ErrorLog;
+  readonly #events: GatewaysEvents;
+  readonly #processes = new Map<GatewayProcess, { listening: number; startedMs: number }>();
+  #lastAge = 0;
+  #capacity = 0;
+  #isQueueOpen = false;
+  #hasListened = false;
+  #isClosing = false;
+
+  constructor(
+    settings: GatewaySettings,
+    listeners: readonly Listener[],
+    directories: { readonly path: string; readonly spool: string },
+    log: ErrorLog,
+    events: GatewaysEvents,
+  ) {
+    this.#settings = settings;
+    this.#listeners = listeners;
+    this.#runDirectory = directories.path;
+    this.#spoolDirectory = directories.spool;
+    this.#log = log;
+    this.#events = events;
+    this.#start();
+  }
+
+  /** The FIFO exists. */
+  openQueue(): void {
+    if (this.#isQueueOpen) return;
+    this.#isQueueOpen = true;
+    this.order({ type: "open-queue" });
+  }
+
+  /** Worker threads that claim tickets now. */
+  setCapacity(threads: number): void {
+    if (threads === this.#capacity) return;
+    this.#capacity = threads;
+    this.order({ type: "set-capacity", threads });
+  }
+
+  order(order: GatewayOrder): void {
+    for (const gateway of this.#processes.keys()) gateway.order(order);
+  }
+
+  orderOne(age: number, order: GatewayOrder): void {
+    for (const gateway of this.#processes.keys()) if (gateway.age === age) gateway.order(order);
+  }
+
+  /** They stop accepting, finish what is begun and leave. */
+  drain(): void {
+    this.#isClosing = true;
+    this.order({ type: "drain" });
+    if (this.#processes.size === 0) this.#events.onDrained();
+  }
+
+  /** They leave now; connections are cut. */
+  leave(): void {
+    this.#isClosing = true;
+    for (const gateway of this.#processes.keys()) gateway.leave();
+    if (this.#processes.size === 0) this.#events.onDrained();
+  }
+
+  kill(): void {
+    this.#isClosing = true;
+    for (const gateway of this.#processes.keys()) gateway.kill();
+  }
+
+  #start(): void {
+    if (this.#isClosing) return;
+    const age = ++this.#lastAge;
+    const gateway = new GatewayProcess(age, {
+      onReport: (process, report) => this.#onReport(process, report),
+      onGone: (process, reason) => this.#onGone(process, reason),
+    });
+    this.#processes.set(gateway, { listening: 0, startedMs: performance.now() });
+    gateway.order({
+      type: "start",
+      age,
+      runDirectory: this.#runDirectory,
+      spoolDirectory: this.#spoolDirectory,
+      settings: this.#settings,
+    });
+    if (this.#isQueueOpen) gateway.order({ type: "open-queue" });
+  }
+
+  #onReport(gateway: GatewayProcess, report: GatewayReport): void {
+    switch (report.type) {
+      case "started":
+        gateway.order({ type: "set-capacity", threads: this.#capacity });
+        this.#listeners.forEach((listener, index) => {
+          gateway.listen(index, listener);
+        });
+        return;
+      case "listening":
+        this.#onListening(gateway);
+        return;
+      case "listen-failed":
+        this.#events.onStartFailed(`cannot listen: ${report.message}`);
+        return;
+      default:
+        report satisfies never;
+    }
+  }
+
+  #onListening(gateway: GatewayProcess): void {
+    const progress = this.#processes.get(gateway);
+    if (progress === undefined || ++progress.listening < this.#listeners.length) return;
+    this.#hasListened = true;
+    this.#events.onListening();
+  }
+
+  #onGone(gateway: GatewayProcess, reason: string): void {
+    const startedMs = this.#processes.get(gateway)?.startedMs ?? 0;
+    this.#processes.delete(gateway);
+    if (this.#isClosing) {
+      if (this.#processes.size === 0) this.#events.onDrained();
+      return;
+    }
+    if (!this.#hasListened) {
+      this.#events.onStartFailed(`gateway (pid:${gateway.pid}) ${reason}`);
+      return;
+    }
+    this.#log.error(`Gateway (pid:${gateway.pid}) ${reason}; its connections are lost. Starting another.`);
+    const livedMs = performance.now() - startedMs;
+    if (livedMs > RESTART_PAUSE_MS) this.#start();
+    else setTimeout(() => this.#start(), RESTART_PAUSE_MS);
+  }
+}

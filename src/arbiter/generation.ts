@@ -1,0 +1,179 @@
+/**
+ * One generation: a zygote and the workers it has forked, all with the same settings and the same code. A reload starts
+ * the next generation beside the current one.
+ *
+ * Runs in: arbiter.
+ */
+import { constants } from "node:os";
+import type { Loaded } from "../settings/load.ts";
+import { VERSION } from "../version.ts";
+import type { Children, Worker } from "./children.ts";
+import { Zygote } from "./zygote.ts";
+import type { ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
+
+export interface GenerationEvents {
+  /** The zygote can fork. */
+  onPrepared(generation: Generation): void;
+  onReady(generation: Generation, worker: Worker): void;
+  /** `signal` is 0 when the worker exited by itself. The worker is still in the registry. */
+  onExited(generation: Generation, worker: Worker, code: number, signal: number): void;
+  onForkFailed(generation: Generation, error: string): void;
+  /** The zygote is gone, and its workers with it; they are still in the registry. */
+  onGone(generation: Generation, reason: string): void;
+}
+
+export class Generation {
+  readonly number: number;
+  readonly loaded: Loaded;
+  /** How many workers it should have. */
+  target: number;
+  isPrepared = false;
+  /** It is told to leave, or has left: forks no more. */
+  isClosing = false;
+  readonly #children: Children;
+  readonly #events: GenerationEvents;
+  readonly #zygote: Zygote;
+
+  constructor(
+    number: number,
+    loaded: Loaded,
+    runDirectory: string,
+    argv: readonly string[],
+    children: Children,
+    events: GenerationEvents,
+  ) {
+    this.number = number;
+    this.loaded = loaded;
+    this.target = loaded.settings.workers;
+    this.#children = children;
+    this.#events = events;
+    this.#zygote = new Zygote(loaded.resolved.python, zygoteSettings(loaded, number, runDirectory), argv, {
+      onReport: (report) => this.#onReport(report),
+      onGone: (reason) => {
+        this.isClosing = true;
+        events.onGone(this, reason);
+      },
+    });
+  }
+
+  get zygotePid(): number {
+    return this.#zygote.pid;
+  }
+
+  get workers(): Worker[] {
+    return this.#children.of(this.number);
+  }
+
+  get readyCount(): number {
+    return this.#children.of(this.number, "ready").length;
+  }
+
+  /** Forks what is missing, retires what is too much, the oldest first. */
+  manage(): void {
+    if (this.isClosing || !this.isPrepared) return;
+    const active = this.#children.of(this.number, "forking", "booting", "ready");
+    for (let missing = this.target - active.length; missing > 0; missing--) this.#fork();
+    for (const worker of active.slice(0, Math.max(0, active.length - this.target))) this.retire(worker);
+  }
+
+  retire(worker: Worker): void {
+    if (worker.state === "retiring") return;
+    worker.state = "retiring";
+    this.#zygote.order({ type: "retire", pid: worker.pid });
+  }
+
+  /** Every worker finishes what it has claimed; then the zygote leaves. */
+  retireAll(): void {
+    this.isClosing = true;
+    for (const worker of this.workers) this.retire(worker);
+    this.closeWhenEmpty();
+  }
+
+  /** To be called after a worker of a closing generation was removed. */
+  closeWhenEmpty(): void {
+    if (this.isClosing && this.workers.length === 0) this.#zygote.close();
+  }
+
+  signal(worker: Worker, signal: "SIGABRT" | "SIGKILL" | "SIGQUIT" | "SIGUSR1"): void {
+    if (worker.pid > 0)
+      this.#zygote.order({ type: "kill", pid: worker.pid, signal: constants.signals[signal] });
+  }
+
+  /** At once, workers included. */
+  kill(): void {
+    this.isClosing = true;
+    this.#zygote.kill();
+  }
+
+  #fork(): void {
+    const worker = this.#children.add(this.number, this.loaded.settings.threads);
+    this.#zygote.order({ type: "fork", age: worker.age, slot: worker.slot });
+  }
+
+  #onReport(report: ZygoteReport): void {
+    switch (report.type) {
+      case "hello":
+        return;
+      case "prepared":
+        this.isPrepared = true;
+        this.#events.onPrepared(this);
+        return;
+      case "forked":
+        this.#onForked(report.age, report.pid);
+        return;
+      case "fork-failed":
+        this.#onForkFailed(report.age, report.error);
+        return;
+      case "ready": {
+        const worker = this.#children.ready(report.pid);
+        if (worker !== undefined) this.#events.onReady(this, worker);
+        return;
+      }
+      case "exited": {
+        const worker = this.#children.byPid(report.pid);
+        if (worker !== undefined) this.#events.onExited(this, worker, report.code, report.signal);
+        return;
+      }
+      default:
+        report satisfies never;
+    }
+  }
+
+  #onForked(age: number, pid: number): void {
+    const worker = this.#children.byAge(age);
+    if (worker === undefined) return;
+    const wasRetired = worker.state === "retiring";
+    if (!wasRetired) this.#children.forked(age, pid);
+    worker.pid = pid;
+    // The order to retire came while it had no pid yet.
+    if (wasRetired) this.#zygote.order({ type: "retire", pid });
+  }
+
+  #onForkFailed(age: number, error: string): void {
+    const worker = this.#children.byAge(age);
+    if (worker !== undefined) this.#children.remove(worker);
+    this.#events.onForkFailed(this, error);
+  }
+}
+
+function zygoteSettings(
+  { settings, resolved }: Loaded,
+  generation: number,
+  runDirectory: string,
+): ZygoteSettings {
+  return {
+    run_directory: runDirectory,
+    generation,
+    app_uri: resolved.app,
+    chdir: settings.chdir,
+    pythonpath: resolved.pythonPath,
+    environment: resolved.environment,
+    workers: settings.workers,
+    threads: settings.threads,
+    multithread: resolved.workerClass === "gthread",
+    preload_app: settings.preload_app,
+    errorlog: settings.errorlog ?? "-",
+    loglevel: settings.loglevel,
+    server_software: `tunicorn/${VERSION}`,
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * Binds the addresses and keeps them bound for the instance's whole life, whatever becomes of the gateways.
+ *
+ * `net.Server.listen` would make the arbiter accept clients itself. What Node's cluster module uses is needed: a handle
+ * that is bound and not listening; the gateway that gets it listens. `net._createServerHandle` is that function; it has
+ * no documented equivalent, and test/unit/arbiter/listeners.test.ts shows when a new Node should change it.
+ *
+ * Runs in: arbiter.
+ */
+import type { SendHandle } from "node:child_process";
+import { lookup } from "node:dns/promises";
+import { lstatSync, unlinkSync } from "node:fs";
+import net, { isIP } from "node:net";
+import { getSystemErrorMap } from "node:util";
+import type { ListenerInfo } from "../queue/gateway-messages.ts";
+import type { BindAddress } from "../settings/addresses.ts";
+
+/** A libuv TCP or pipe handle. */
+interface RawHandle {
+  readonly fd: number;
+  close(): void;
+  getsockname?(out: SocketName): number;
+}
+
+interface SocketName {
+  address?: string;
+  family?: string;
+  port?: number;
+}
+
+type CreateServerHandle = (
+  address: string | null,
+  port: number | null,
+  addressType: number | null,
+  fd?: number,
+  flags?: number,
+) => RawHandle | number;
+
+// The cast is earned by the unit test.
+const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })
+  ._createServerHandle;
+
+export interface Listener {
+  readonly address: BindAddress;
+  readonly handle: SendHandle;
+  readonly info: ListenerInfo;
+  /** Closes the address; a Unix socket's file that this instance has made is removed. */
+  close(): void;
+}
+
+/** The system refused an address. `code` is EADDRINUSE and the like; the message is Python's: "[Errno 98] …". */
+export class BindError extends Error {
+  readonly code: string;
+  readonly address: BindAddress;
+
+  constructor(address: BindAddress, errno: number) {
+    const [code, message] = getSystemErrorMap().get(errno) ?? ["EUNKNOWN", "unknown error"];
+    super(`[Errno ${-errno}] ${message.charAt(0).toUpperCase()}${message.slice(1)}`);
+    this.code = code;
+    this.address = address;
+  }
+}
+
+/** Throws BindError, or Error when a Unix path is taken by something that is no socket, or a name is not found. */
+export async function bind(address: BindAddress, umask: number): Promise<Listener> {
+  switch (address.kind) {
+    case "tcp":
+      return bindTcp(address);
+    case "unix":
+      return bindUnix(address, umask);
+    case "fd":
+      return inherit(address);
+    default:
+      return address satisfies never;
+  }
+}
+
+/** Python's spelling of an address in log lines: `('127.0.0.1', 8000)`, a path. */
+export function pythonAddress(address: BindAddress): string {
+  if (address.kind === "tcp") return `('${address.host}', ${address.port})`;
+  return address.kind === "unix" ? address.path : `fd://${address.fd}`;
+}
+
+async function bindTcp(address: BindAddress & { kind: "tcp" }): Promise<Listener> {
+  const ip = isIP(address.host) ? address.host : (await lookup(address.host, { family: 4 })).address;
+  const handle = createServerHandle(ip, address.port, isIP(ip));
+  return listener(address, check(address, handle), { kind: "tcp", host: ip, port: address.port });
+}
+
+function bindUnix(address: BindAddress & { kind: "unix" }, umask: number): Listener {
+  const { path } = address;
+  removeSocket(path);
+  const before = process.umask(umask);
+  const handle = createServerHandle(path, -1, -1);
+  process.umask(before);
+  const made = listener(address, check(address, handle), { kind: "unix", host: path, port: 0 });
+  const close = (): void => {
+    made.close();
+    removeSocket(path);
+  };
+  return { ...made, close };
+}
+
+/** A socket that somebody else has made: systemd, a supervisor. */
+function inherit(address: BindAddress & { kind: "fd" }): Listener {
+  let handle: RawHandle | number;
+  try {
+    handle = createServerHandle(null, null, null, address.fd);
+  } catch (error) {
+    throw new Error(`fd://${address.fd} is no socket: ${(error as Error).message}`);
+  }
+  const info: ListenerInfo =
+    typeof handle !== "number" && handle.getsockname === undefined
+      ? { kind: "unix", host: `fd://${address.fd}`, port: 0 }
+      : { kind: "tcp", host: "", port: 0 };
+  return listener(address, check(address, handle), info);
+}
+
+function check(address: BindAddress, handle: RawHandle | number): RawHandle {
+  if (typeof handle === "number") throw new BindError(address, handle);
+  return handle;
+}
+
+function listener(address: BindAddress, handle: RawHandle, info: ListenerInfo): Listener {
+  const name: SocketName = {};
+  const error = info.kind === "tcp" ? (handle.getsockname?.(name) ?? 0) : 0;
+  if (error < 0) {
+    // libuv reports a failed bind only here.
+    handle.close();
+    throw new BindError(address, error);
+  }
+  return {
+    address,
+    // Node's `send` takes raw handles, its type does not say so.
+    handle: handle as unknown as SendHandle,
+    info:
+      info.kind === "tcp" ? { ...info, host: name.address ?? info.host, port: name.port ?? info.port } : info,
+    close: () => handle.close(),
+  };
+}
+
+/** What an earlier instance has left. Anything but a socket stays, and the bind is refused. */
+function removeSocket(path: string): void {
+  if (path.startsWith("\0")) return;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Error(`'${path}' is not a socket`);
+  unlinkSync(path);
+}

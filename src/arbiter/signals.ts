@@ -1,0 +1,28 @@
+/**
+ * What each signal asks of the arbiter (Gunicorn's table). Node delivers signals between two turns of the event loop, so
+ * a handler may do anything.
+ *
+ * Runs in: arbiter.
+ */
+import type { ErrorLog } from "../logging/error-log.ts";
+import type { Arbiter } from "./arbiter.ts";
+
+export function handleSignals(arbiter: Arbiter, log: ErrorLog): void {
+  const actions: Partial<Record<NodeJS.Signals, () => void>> = {
+    SIGTERM: () => arbiter.stop(false),
+    SIGINT: () => arbiter.stop(true),
+    SIGQUIT: () => arbiter.stop(true),
+    SIGHUP: () => arbiter.reload(),
+    SIGTTIN: () => arbiter.scale(1),
+    SIGTTOU: () => arbiter.scale(-1),
+    SIGUSR1: () => arbiter.reopenLogs(),
+    SIGUSR2: () => log.warning("USR2 is not supported yet; the signal is ignored"),
+    SIGWINCH: () => log.debug("SIGWINCH ignored. Not daemonized"),
+  };
+  for (const [signal, act] of Object.entries(actions)) {
+    process.on(signal, () => {
+      if (signal !== "SIGWINCH") log.info(`Handling signal: ${signal.slice("SIG".length).toLowerCase()}`);
+      act();
+    });
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * From settings to a running arbiter: working directory, log, pid file, addresses, signals. What can fail before
+ * anything runs fails here, with one line and nothing left behind.
+ *
+ * Runs in: arbiter.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { ErrorLog } from "../logging/error-log.ts";
+import { type BindAddress, formatAddress } from "../settings/addresses.ts";
+import type { Loaded, LoadResult } from "../settings/load.ts";
+import { VERSION } from "../version.ts";
+import { Arbiter } from "./arbiter.ts";
+import { BindError, bind, type Listener, pythonAddress } from "./listeners.ts";
+import { Pidfile } from "./pidfile.ts";
+import { handleSignals } from "./signals.ts";
+
+/** An address in use may be a predecessor's that is leaving: Gunicorn's five tries, a second apart. */
+const BIND_TRIES = 5;
+const BIND_PAUSE_MS = 1000;
+
+/** The start failed; the message is for the operator. The exit code is 1, as in Gunicorn. */
+class StartError extends Error {}
+
+export async function startArbiter(
+  loaded: Loaded,
+  argv: readonly string[],
+  reload: () => LoadResult,
+): Promise<void> {
+  try {
+    await start(loaded, argv, reload);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    process.stderr.write(`\nError: ${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(loaded: Loaded, argv: readonly string[], reload: () => LoadResult): Promise<void> {
+  const { settings, resolved } = loaded;
+  process.chdir(settings.chdir);
+  process.title = `tunicorn: master [${resolved.processName}]`;
+  const log = orFail(() => new ErrorLog(settings.errorlog ?? "-", settings.loglevel));
+  log.info(`Starting tunicorn ${VERSION}`);
+  for (const address of resolved.ignoredBinds) {
+    log.warning(
+      `Not listening at ${formatAddress(address)}: a file descriptor is given, so other binds do not count`,
+    );
+  }
+  const pidfile = settings.pidfile === null ? null : orFail(() => new Pidfile(settings.pidfile as string));
+  const listeners: Listener[] = [];
+  const giveUp = (): void => {
+    for (const listener of listeners) listener.close();
+    pidfile?.remove();
+  };
+  try {
+    for (const address of resolved.listen) listeners.push(await bindPatiently(address, settings.umask, log));
+    const exit = (code: number): never => process.exit(code);
+    const arbiter = orFail(() => new Arbiter({ loaded, listeners, pidfile, log, argv, reload, exit }));
+    handleSignals(arbiter, log);
+  } catch (error) {
+    giveUp();
+    throw error;
+  }
+}
+
+async function bindPatiently(address: BindAddress, umask: number, log: ErrorLog): Promise<Listener> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await bind(address, umask);
+    } catch (error) {
+      if (!(error instanceof BindError)) throw new StartError((error as Error).message);
+      const name = pythonAddress(address);
+      const isInUse = error.code === "EADDRINUSE";
+      if (isInUse) log.error(`Connection in use: ${name}`);
+      log.error(`connection to ${name} failed: ${error.message}`);
+      if (!isInUse || tries === BIND_TRIES) throw new StartError(`Can't connect to ${name}`);
+    }
+    await sleep(BIND_PAUSE_MS);
+  }
+}
+
+/** Makes what an operator can mend a StartError. */
+function orFail<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new StartError((error as Error).message);
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What arbiter and zygote tell each other: one JSON object a line (python/tunicorn/control.py). Orders are imperative,
+ * reports past tense.
+ *
+ * Runs in: arbiter.
+ */
+
+/** Mirrors python/tunicorn/settings.py. Gunicorn's names where it has them. */
+export interface ZygoteSettings {
+  readonly run_directory: string;
+  readonly generation: number;
+  readonly app_uri: string;
+  readonly chdir: string;
+  readonly pythonpath: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workers: number;
+  readonly threads: number;
+  readonly multithread: boolean;
+  readonly preload_app: boolean;
+  readonly errorlog: string;
+  readonly loglevel: string;
+  readonly server_software: string;
+}
+
+export type ZygoteOrder =
+  | { readonly type: "start"; readonly settings: ZygoteSettings }
+  | { readonly type: "fork"; readonly age: number; readonly slot: number }
+  | { readonly type: "retire"; readonly pid: number }
+  | { readonly type: "kill"; readonly pid: number; readonly signal: number };
+
+export type ZygoteReport =
+  | { readonly type: "hello"; readonly pid: number; readonly python: string }
+  /** The FIFO exists, and with --preload the application is imported. */
+  | { readonly type: "prepared" }
+  | { readonly type: "forked"; readonly age: number; readonly pid: number }
+  | { readonly type: "fork-failed"; readonly age: number; readonly error: string }
+  | { readonly type: "ready"; readonly pid: number }
+  /** `signal` is 0 when it exited by itself. */
+  | {
+      readonly type: "exited";
+      readonly age: number;
+      readonly pid: number;
+      readonly code: number;
+      readonly signal: number;
+    };

@@ -1,7 +1,8 @@
-# Starts the zygote. The arbiter runs this text with `python -c`, so that neither PYTHONPATH nor the first entry of
-# sys.path show the application anything of Tunicorn. It must be readable by any Python, to be able to refuse it.
+# Starts the zygote. The arbiter has `python -c` execute this file, so that neither PYTHONPATH nor the first entry of
+# sys.path show the application anything of Tunicorn. Any Python must be able to read it, to be refused by it.
 #
 # Runs in: zygote.
+import os
 import sys
 
 if sys.version_info < (3, 10):
@@ -10,10 +11,10 @@ if sys.version_info < (3, 10):
     )
     sys.exit(1)
 
-package_parent = sys.argv[1]
+# sys.argv: "-c", the path of this file, the arguments of Tunicorn's command line.
+# -c puts the working directory first in sys.path; the zygote puts `chdir` there itself, as Gunicorn does.
+sys.path[0] = os.path.dirname(os.path.dirname(sys.argv[1]))
 sys.argv[:2] = ["tunicorn"]
-# -c puts the working directory first; the zygote puts `chdir` there itself, as Gunicorn does.
-sys.path[0] = package_parent
 import tunicorn.zygote  # noqa: E402
 
 del sys.path[0]

@@ -135,10 +135,12 @@ export class Arbiter implements GenerationEvents {
     }
   }
 
-  /** TERM: nothing is lost. INT, QUIT: at once. A quick stop may follow a graceful one. */
+  /** TERM: nothing is lost. INT, QUIT: at once, and at the second one without a farewell. */
   stop(quick: boolean): void {
     const { graceful_timeout } = this.#current.loaded.settings;
-    if (quick && !this.#isQuick) {
+    if (quick && this.#isQuick) {
+      this.#stopNow();
+    } else if (quick) {
       this.#isQuick = true;
       this.#beginStop(QUICK_STOP_MS);
       this.#gateways.leave();
@@ -241,6 +243,7 @@ export class Arbiter implements GenerationEvents {
     const old = this.#current;
     this.#current = generation;
     this.#next = null;
+    this.#state = "serving";
     this.#log.info(
       `Generation ${generation.number} is ready; generation ${old.number} finishes its requests`,
     );

@@ -7,7 +7,7 @@
  *
  * Runs in: arbiter.
  */
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SCOREBOARD_FILE } from "../queue/layout.ts";
@@ -21,16 +21,25 @@ export class RunDirectory {
 
   /** Throws the system's error when neither directory can be made. */
   constructor(scoreboardSlots: number) {
-    const base = existsSync(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir();
+    const shared = isWritable(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir();
     const prefix = `tunicorn-${process.getuid?.() ?? 0}-${pidNamespace()}-`;
-    for (const parent of new Set([base, tmpdir()])) removeStale(parent, prefix);
-    this.path = mkdtempSync(join(base, `${prefix}${process.pid}-`));
+    for (const parent of new Set([shared, tmpdir()])) removeStale(parent, prefix);
+    this.path = mkdtempSync(join(shared, `${prefix}${process.pid}-`));
     this.spool = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
     createScoreboard(join(this.path, SCOREBOARD_FILE), scoreboardSlots);
   }
 
   remove(): void {
     for (const path of [this.path, this.spool]) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false; // no Linux, or a container without it
   }
 }
 

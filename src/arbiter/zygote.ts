@@ -6,13 +6,13 @@
  * Runs in: arbiter.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { ZygoteOrder, ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
 
-const PACKAGE_PARENT = fileURLToPath(new URL("../../python", import.meta.url));
-const BOOTSTRAP = readFileSync(new URL("../../python/tunicorn/bootstrap.py", import.meta.url), "utf8");
+const BOOTSTRAP = fileURLToPath(new URL("../../python/tunicorn/bootstrap.py", import.meta.url));
+/** Not the file itself, whose directory would then be the first entry of sys.path. */
+const EXECUTE = "exec(open(__import__('sys').argv[1]).read())";
 
 export interface ZygoteEvents {
   onReport(report: ZygoteReport): void;
@@ -30,7 +30,7 @@ export class Zygote {
 
   constructor(python: string, settings: ZygoteSettings, argv: readonly string[], events: ZygoteEvents) {
     this.#events = events;
-    this.#process = spawn(python, ["-c", BOOTSTRAP, PACKAGE_PARENT, ...argv], {
+    this.#process = spawn(python, ["-c", EXECUTE, BOOTSTRAP, ...argv], {
       stdio: ["inherit", "inherit", "inherit", "pipe", "pipe"],
     });
     this.#control = this.#process.stdio[3] as Duplex;

@@ -60,6 +60,8 @@ export class ClientConnection implements ClientSide {
   #aheadBytes = 0;
   #waitingStream: WorkerStream | null = null;
   #isReading = false;
+  /** It sends no more, but may still read. */
+  #hasClientEnded = false;
 
   constructor(gateway: Gateway, listener: GatewayListener, socket: Socket) {
     this.#gateway = gateway;
@@ -208,7 +210,7 @@ export class ClientConnection implements ClientSide {
   onAnswered(exchange: HttpExchange, close: boolean): void {
     this.#gateway.logAccess(exchange);
     this.#exchange = null;
-    if (close) {
+    if (close || (this.#hasClientEnded && this.#aheadBytes === 0)) {
       this.#linger();
       return;
     }
@@ -230,17 +232,18 @@ export class ClientConnection implements ClientSide {
   refuse(response: Buffer): void {
     const exchange = this.#exchange;
     this.#exchange = null;
-    this.#socket.write(response);
+    this.#socket.write(exchange?.method === "HEAD" ? headOf(response) : response);
     if (exchange !== null) this.#gateway.logAccess(exchange);
     this.#linger();
   }
 
-  cut(): void {
+  cut(byReset: boolean): void {
     const exchange = this.#exchange;
     this.#exchange = null;
     if (exchange !== null) this.#gateway.logAccess(exchange);
-    // A reset, because the end of a body without length or chunks would look like its regular end.
-    this.#socket.resetAndDestroy();
+    if (byReset && this.#listener.info.kind === "tcp") this.#socket.resetAndDestroy();
+    else if (byReset) this.#socket.destroy();
+    else this.#linger();
   }
 
   logLost(exchange: HttpExchange, status: number, reason: string): void {
@@ -308,6 +311,7 @@ export class ClientConnection implements ClientSide {
 
   /** The client sends no more (it may still read). */
   #onEnd(): void {
+    this.#hasClientEnded = true;
     if (this.#state === "reply") return;
     this.#exchange?.body.discard();
     this.#exchange = null;
@@ -325,6 +329,9 @@ export class ClientConnection implements ClientSide {
     this.#gateway.onClosed(this);
   }
 }
+
+/** Without the body. */
+const headOf = (response: Buffer): Buffer => response.subarray(0, response.indexOf("\r\n\r\n") + 4);
 
 const requestTimeout = (): ProtocolError =>
   new ProtocolError(408, "Request timeout", "The request did not arrive in time.");

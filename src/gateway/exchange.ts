@@ -39,8 +39,8 @@ export interface ClientSide {
   onAnswered(exchange: HttpExchange, close: boolean): void;
   /** Sends a whole error response and closes. */
   refuse(response: Buffer): void;
-  /** Ends the connection in a way that the client can tell from a complete response. */
-  cut(): void;
+  /** Ends the connection in mid-response. `byReset`: the regular end would look like the end of the body. */
+  cut(byReset: boolean): void;
   /** The error log's line for a reply that could not be given. */
   logLost(exchange: HttpExchange, status: number, reason: string): void;
 }
@@ -222,7 +222,7 @@ export class HttpExchange implements Exchange, AccessRecord {
   #fail(status: number, message: string): void {
     this.body.discard();
     if (this.isAnswering) {
-      this.#client.cut();
+      this.#client.cut(this.#framing?.body === "close");
       return;
     }
     this.status = status;

@@ -54,9 +54,9 @@ export interface Field {
 }
 
 export interface FieldRules {
-  /** Fields of one section, 1 or more; Gunicorn's setting is clamped to 1–32768 (0 and above: 32768). */
+  /** Field lines of one section, 1 to 32768; Gunicorn takes a setting outside of this as 32768. */
   readonly limitRequestFields: number;
-  /** Bytes of a field line with its CRLF (and its folded lines), 1 or more; Gunicorn reads 0 as 8190. */
+  /** Bytes of a field line with its CRLF (and its folded lines), 1 or more; Gunicorn takes 0 and less as 8190. */
   readonly limitRequestFieldSize: number;
   readonly permitObsoleteFolding: boolean;
   readonly stripHeaderSpaces: boolean;

@@ -20,7 +20,10 @@ import {
 import { splitTarget } from "./request-target.ts";
 
 export interface RequestLineRules {
-  /** Bytes of the request line without its CRLF; 0 means no limit, and is read as `MAX_REQUEST_LINE`. */
+  /**
+   * Bytes of the request line without its CRLF, up to 8190 (what Gunicorn takes a larger or negative setting
+   * as); 0 means no limit, and is taken as `MAX_REQUEST_LINE`.
+   */
   readonly limitRequestLine: number;
   readonly permitUnconventionalHttpMethod: boolean;
   readonly permitUnconventionalHttpVersion: boolean;

@@ -163,6 +163,7 @@ class Worker:
     def _on_quit(self, _signal: int, _frame: FrameType | None) -> None:
         for slot in self._slots:
             slot.retiring()
+        log.error_log.info("Worker exiting (pid: %s)", os.getpid())
         os._exit(0)
 
     def _on_usr1(self, _signal: int, _frame: FrameType | None) -> None:

@@ -18,8 +18,8 @@ import { errorResponse } from "./http1/error-page.ts";
 import { ProtocolError } from "./http1/protocol-error.ts";
 import { expectsContinue, requestFraming, wantsKeepAlive } from "./http1/request-framing.ts";
 import { type RequestHead, RequestHeadReader } from "./http1/request-head.ts";
+import { Outbox } from "./outbox.ts";
 import { RequestBody } from "./request-body.ts";
-import type { WorkerStream } from "./worker-stream.ts";
 
 /** How long a client may take for its first byte, for the head, and between two reads of the body, ms. */
 const FIRST_BYTE_MS = 30_000;
@@ -29,8 +29,6 @@ const BODY_PAUSE_MS = 30_000;
 const LINGER_MS = 2_000;
 /** How long a client may take nothing of a response, ms. */
 const WRITE_STALL_MS = 60_000;
-/** Response bytes that may wait for the client before the worker waits too. */
-const LAGGING_BYTES = 1024 * 1024;
 /** Bytes of requests sent ahead before the socket waits. */
 const AHEAD_BYTES = 64 * 1024;
 
@@ -46,19 +44,19 @@ export class ClientConnection implements ClientSide {
   readonly #trusted: boolean;
   readonly #environPart: Uint8Array;
   readonly #headReader: RequestHeadReader;
+  readonly #outbox: Outbox;
   #state: State = "head";
   /** By when the client must have sent what it is waited for; monotonic. */
   #deadlineMs = monotonicMs() + FIRST_BYTE_MS;
-  /** Bytes the client has not taken, and when that last changed. */
-  #waitingBytes = 0;
-  #progressMs = 0;
+  /** Bytes the client has taken, and when that last changed. */
+  #takenBytes = 0;
+  #progressMs = monotonicMs();
   #exchange: HttpExchange | null = null;
   /** Body bytes still to come; -1: chunked. */
   #bodyRemaining = 0;
   #chunked: ChunkedReader | null = null;
   #ahead: Buffer[] = [];
   #aheadBytes = 0;
-  #waitingStream: WorkerStream | null = null;
   #isReading = false;
   /** It sends no more, but may still read. */
   #hasClientEnded = false;
@@ -72,9 +70,9 @@ export class ClientConnection implements ClientSide {
     this.#trusted = isUnix || gateway.policy.trusts(this.remoteAddress);
     this.#environPart = connectionEnviron(listener.info, this.remoteAddress, socket.remotePort ?? 0);
     this.#headReader = new RequestHeadReader(gateway.headRules);
+    this.#outbox = new Outbox(socket, gateway.outboxEvents);
     socket.on("data", (bytes) => this.#onData(bytes));
     socket.on("end", () => this.#onEnd());
-    socket.on("drain", () => this.#onDrain());
     // "close" follows every error; a client that left is not one.
     socket.on("error", () => {});
     socket.on("close", () => this.#onClose());
@@ -144,7 +142,7 @@ export class ClientConnection implements ClientSide {
     this.#deadlineMs = monotonicMs() + BODY_PAUSE_MS;
     this.#bodyRemaining = framing.kind === "length" ? framing.length : -1;
     if (framing.kind === "chunked") this.#chunked = this.#newChunkedReader();
-    if (mustContinue) this.#socket.write(CONTINUE);
+    if (mustContinue) this.#outbox.write(CONTINUE);
   }
 
   #newChunkedReader(): ChunkedReader {
@@ -191,20 +189,15 @@ export class ClientConnection implements ClientSide {
   // -- writing ----------------------------------------------------------------------------------------------
 
   write(bytes: Uint8Array): void {
-    this.#socket.write(bytes);
+    this.#outbox.write(bytes);
   }
 
-  get isLagging(): boolean {
-    return this.#socket.writableLength > LAGGING_BYTES;
+  get isFull(): boolean {
+    return this.#outbox.isFull;
   }
 
-  resumeWhenDrained(stream: WorkerStream): void {
-    this.#waitingStream = stream;
-  }
-
-  #onDrain(): void {
-    this.#waitingStream?.resume();
-    this.#waitingStream = null;
+  whenRoom(callback: () => void): void {
+    this.#outbox.whenRoom(callback);
   }
 
   onAnswered(exchange: HttpExchange, close: boolean): void {
@@ -232,7 +225,7 @@ export class ClientConnection implements ClientSide {
   refuse(response: Buffer): void {
     const exchange = this.#exchange;
     this.#exchange = null;
-    this.#socket.write(exchange?.method === "HEAD" ? headOf(response) : response);
+    this.#outbox.write(exchange?.method === "HEAD" ? headOf(response) : response);
     if (exchange !== null) this.#gateway.logAccess(exchange);
     this.#linger();
   }
@@ -284,16 +277,19 @@ export class ClientConnection implements ClientSide {
     this.#aheadBytes = 0;
     this.#deadlineMs = monotonicMs() + LINGER_MS;
     this.#socket.resume();
-    this.#socket.end();
+    this.#outbox.end();
   }
 
   /** Now and then: nothing waits for ever, neither for the client's bytes nor for it to take ours. */
   sweep(nowMs: number): void {
-    const waiting = this.#socket.writableLength;
-    if (waiting === 0 || waiting !== this.#waitingBytes) {
-      this.#waitingBytes = waiting;
+    const { takenBytes, waitingBytes } = this.#outbox;
+    if (takenBytes !== this.#takenBytes || waitingBytes === 0) {
+      this.#takenBytes = takenBytes;
       this.#progressMs = nowMs;
     }
+    // A client's time to act begins when it has the whole response.
+    if (waitingBytes > 0 && this.#state === "lingering") this.#deadlineMs = nowMs + LINGER_MS;
+    if (waitingBytes > 0 && this.isIdle) this.#deadlineMs = nowMs + this.#gateway.keepaliveMs;
     if (nowMs - this.#progressMs > WRITE_STALL_MS) this.#socket.destroy();
     else if (nowMs > this.#deadlineMs) this.#onDeadline();
   }
@@ -301,7 +297,7 @@ export class ClientConnection implements ClientSide {
   #onDeadline(): void {
     if (this.#state === "head" && !this.#headReader.started) this.#socket.destroy();
     else if (this.#state === "head" || this.#state === "body") this.#refuseRequest(requestTimeout());
-    else if (this.#waitingBytes === 0) this.#socket.destroy();
+    else this.#socket.destroy();
   }
 
   /** The gateway leaves: an idle connection is closed, one with a request is closed after its response. */
@@ -319,7 +315,6 @@ export class ClientConnection implements ClientSide {
   }
 
   #onClose(): void {
-    this.#onDrain();
     const exchange = this.#exchange;
     this.#exchange = null;
     if (exchange !== null) {

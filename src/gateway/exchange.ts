@@ -32,9 +32,9 @@ export interface ClientSide {
   readonly remoteAddress: string;
   write(bytes: Uint8Array): void;
   /** Whether so much waits for the client that the worker should wait too. */
-  readonly isLagging: boolean;
-  /** Calls `stream.resume` when the client has caught up, or is gone. */
-  resumeWhenDrained(stream: WorkerStream): void;
+  readonly isFull: boolean;
+  /** Calls back when there is room again, or the client is gone. */
+  whenRoom(callback: () => void): void;
   /** The response is complete. */
   onAnswered(exchange: HttpExchange, close: boolean): void;
   /** Sends a whole error response and closes. */
@@ -127,9 +127,9 @@ export class HttpExchange implements Exchange, AccessRecord {
       if (this.isAnswering) this.#finish();
       return true;
     }
-    if (this.#client.isLagging) {
+    if (this.#client.isFull) {
       stream.pause();
-      this.#client.resumeWhenDrained(stream);
+      this.#client.whenRoom(() => stream.resume());
     }
     return false;
   }

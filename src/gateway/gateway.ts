@@ -17,6 +17,7 @@ import { EnvironWriter } from "./environ.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { ForwardedPolicy } from "./forwarded.ts";
 import type { HeadRules } from "./http1/request-head.ts";
+import type { OutboxEvents } from "./outbox.ts";
 import { WorkerStreams } from "./worker-stream.ts";
 
 /** How exactly deadlines of idle and slow clients are kept, ms. One look at all of them costs less than timers. */
@@ -33,6 +34,7 @@ export class Gateway {
   readonly headRules: HeadRules;
   readonly keepaliveMs: number;
   readonly nextSpoolPath: () => string;
+  readonly outboxEvents: OutboxEvents;
   readonly #settings: GatewaySettings;
   readonly #runDirectory: string;
   readonly #age: number;
@@ -65,7 +67,12 @@ export class Gateway {
         ? null
         : new LineWriter(settings.accesslog, (error) => log.error(`Access log: ${error.message}`));
     let spooled = 0;
-    this.nextSpoolPath = () => join(spoolDirectory, `body-${age}-${++spooled}`);
+    this.nextSpoolPath = () => join(spoolDirectory, `${age}-${++spooled}`);
+    this.outboxEvents = {
+      spoolPath: this.nextSpoolPath,
+      onSpoolError: (error) =>
+        log.error(`Response not spooled: ${error.message}. A slow client holds its worker.`),
+    };
     setInterval(() => this.#sweep(), SWEEP_MS);
   }
 

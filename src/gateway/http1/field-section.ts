@@ -5,8 +5,8 @@
  * Rules: name a token, no space before the colon, value without control bytes, line ended by CRLF; folded
  * lines are refused unless permitted. Host, Content-Type and Content-Length may stand once, because two of them
  * leave the message open to two readings (RFC 9110 section 5.3). Number of fields and bytes of each are
- * bounded, hence also the section. A limit is judged before the syntax of the same line, so that an incomplete line and a
- * complete one give the same error.
+ * bounded, hence also the section. A limit is judged before the syntax of the same line, so that an incomplete
+ * line and a complete one give the same error.
  *
  * One pass: `#takeLine` recognises a valid line while it looks for its end; only what it does not recognise
  * goes to `#takeUnusualLine`, which finds out why. Values are cut from one latin-1 text per call, so they share

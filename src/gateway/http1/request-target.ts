@@ -16,14 +16,14 @@ export interface TargetParts {
   readonly query: string;
 }
 
-/** Path and query of a target of printable ASCII, or undefined when its form does not suit the method. */
+/** Path and query of a non-empty target of printable ASCII, or undefined when its form does not suit the method. */
 export function splitTarget(target: string, method: string): TargetParts | undefined {
   if (target.charCodeAt(0) === SLASH) return cutQuery(target, 0);
   if (target === "*") return method === "OPTIONS" ? { path: "*", query: "" } : undefined;
   const afterScheme = skipScheme(target);
   const hasAuthority = target.startsWith("//", afterScheme);
-  if (method !== "CONNECT" && !(afterScheme > 0 && hasAuthority)) return undefined;
-  if (!hasAuthority) return target === "" ? undefined : cutQuery(target, afterScheme);
+  if (method !== "CONNECT" && !hasAuthority) return undefined;
+  if (!hasAuthority) return cutQuery(target, afterScheme);
   const authorityEnd = skipAuthority(target, afterScheme + 2);
   if (!isPlausibleAuthority(target.slice(afterScheme + 2, authorityEnd))) return undefined;
   return cutQuery(target, authorityEnd);

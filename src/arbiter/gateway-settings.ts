@@ -10,9 +10,9 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
   return {
     keepalive: settings.keepalive,
     backlog: settings.backlog,
-    limit_request_line: resolved.requestLimits.limitRequestLine,
-    limit_request_fields: resolved.requestLimits.limitRequestFields,
-    limit_request_field_size: resolved.requestLimits.limitRequestFieldSize,
+    limit_request_line: resolved.requestLimits.limit_request_line,
+    limit_request_fields: resolved.requestLimits.limit_request_fields,
+    limit_request_field_size: resolved.requestLimits.limit_request_field_size,
     forwarded_allow_ips: settings.forwarded_allow_ips,
     secure_scheme_headers: settings.secure_scheme_headers,
     forwarder_headers: settings.forwarder_headers,

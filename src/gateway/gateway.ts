@@ -178,13 +178,13 @@ export class Gateway {
 
 function headRules(settings: GatewaySettings): HeadRules {
   return {
-    limitRequestLine: settings.limit_request_line,
-    limitRequestFields: settings.limit_request_fields,
-    limitRequestFieldSize: settings.limit_request_field_size,
-    permitObsoleteFolding: false,
-    stripHeaderSpaces: false,
-    permitUnconventionalHttpMethod: false,
-    permitUnconventionalHttpVersion: false,
-    casefoldHttpMethod: false,
+    limit_request_line: settings.limit_request_line,
+    limit_request_fields: settings.limit_request_fields,
+    limit_request_field_size: settings.limit_request_field_size,
+    permit_obsolete_folding: false,
+    strip_header_spaces: false,
+    permit_unconventional_http_method: false,
+    permit_unconventional_http_version: false,
+    casefold_http_method: false,
   };
 }

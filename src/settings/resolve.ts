@@ -21,10 +21,10 @@ export type LogLevel = "critical" | "error" | "warning" | "info" | "debug";
 /** Named as `HeadRules` of the HTTP parser names them. */
 export interface RequestLimits {
   /** Bytes; 0 is no limit. */
-  readonly limitRequestLine: number;
-  readonly limitRequestFields: number;
+  readonly limit_request_line: number;
+  readonly limit_request_fields: number;
   /** Bytes. */
-  readonly limitRequestFieldSize: number;
+  readonly limit_request_field_size: number;
 }
 
 /** Plain data that survives JSON. */
@@ -134,9 +134,9 @@ const DEFAULT_FIELD_SIZE = 8190;
 export function requestLimits(settings: Settings): RequestLimits {
   const fields = settings.limit_request_fields;
   return {
-    limitRequestLine: Math.min(settings.limit_request_line, MAX_REQUEST_LINE),
-    limitRequestFields: fields === 0 ? MAX_REQUEST_FIELDS : Math.min(fields, MAX_REQUEST_FIELDS),
-    limitRequestFieldSize: settings.limit_request_field_size || DEFAULT_FIELD_SIZE,
+    limit_request_line: Math.min(settings.limit_request_line, MAX_REQUEST_LINE),
+    limit_request_fields: fields === 0 ? MAX_REQUEST_FIELDS : Math.min(fields, MAX_REQUEST_FIELDS),
+    limit_request_field_size: settings.limit_request_field_size || DEFAULT_FIELD_SIZE,
   };
 }
 

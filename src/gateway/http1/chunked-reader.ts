@@ -45,10 +45,10 @@ export class ChunkedReader {
   /** What stands where the CR after a chunk should. */
   #firstTerminator = 0;
 
-  /** Of the rules, `limitRequestFieldSize` bounds the size line too. */
+  /** Of the rules, `limit_request_field_size` bounds the size line too. */
   constructor(rules: FieldRules, sink: DataSink) {
     this.#sink = sink;
-    this.#sizeLine = new SizeLine(rules.limitRequestFieldSize);
+    this.#sizeLine = new SizeLine(rules.limit_request_field_size);
     this.#sizeReader = new LineReader(this.#sizeLine);
     this.#section = new FieldSection(rules, FORBIDDEN_TRAILERS);
     this.#trailerReader = new LineReader(this.#section);

@@ -55,11 +55,11 @@ export interface Field {
 
 export interface FieldRules {
   /** Field lines of one section, 1 to 32768; Gunicorn takes a setting outside of this as 32768. */
-  readonly limitRequestFields: number;
+  readonly limit_request_fields: number;
   /** Bytes of a field line with its CRLF (and its folded lines), 1 or more; Gunicorn takes 0 and less as 8190. */
-  readonly limitRequestFieldSize: number;
-  readonly permitObsoleteFolding: boolean;
-  readonly stripHeaderSpaces: boolean;
+  readonly limit_request_field_size: number;
+  readonly permit_obsolete_folding: boolean;
+  readonly strip_header_spaces: boolean;
 }
 
 interface MutableField extends Field {
@@ -97,10 +97,10 @@ export class FieldSection implements LineConsumer {
   /** `forbidden` is what a trailer section must not contain. */
   constructor(rules: FieldRules, forbidden?: ReadonlySet<FieldName>) {
     this.#forbidden = forbidden;
-    this.#limitFields = rules.limitRequestFields;
-    this.#limitFieldSize = rules.limitRequestFieldSize;
-    this.#permitFolding = rules.permitObsoleteFolding;
-    this.#stripSpaces = rules.stripHeaderSpaces;
+    this.#limitFields = rules.limit_request_fields;
+    this.#limitFieldSize = rules.limit_request_field_size;
+    this.#permitFolding = rules.permit_obsolete_folding;
+    this.#stripSpaces = rules.strip_header_spaces;
   }
 
   get complete(): boolean {

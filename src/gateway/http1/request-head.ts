@@ -26,14 +26,14 @@ export type { Field } from "./field-section.ts";
 export interface HeadRules extends RequestLineRules, FieldRules {}
 
 export const DEFAULT_HEAD_RULES: HeadRules = Object.freeze({
-  limitRequestLine: 4094,
-  limitRequestFields: 100,
-  limitRequestFieldSize: 8190,
-  permitObsoleteFolding: false,
-  stripHeaderSpaces: false,
-  permitUnconventionalHttpMethod: false,
-  permitUnconventionalHttpVersion: false,
-  casefoldHttpMethod: false,
+  limit_request_line: 4094,
+  limit_request_fields: 100,
+  limit_request_field_size: 8190,
+  permit_obsolete_folding: false,
+  strip_header_spaces: false,
+  permit_unconventional_http_method: false,
+  permit_unconventional_http_version: false,
+  casefold_http_method: false,
 });
 
 export interface RequestHead extends RequestLine {

@@ -24,10 +24,10 @@ export interface RequestLineRules {
    * Bytes of the request line without its CRLF, up to 8190 (what Gunicorn takes a larger or negative setting
    * as); 0 means no limit, and is taken as `MAX_REQUEST_LINE`.
    */
-  readonly limitRequestLine: number;
-  readonly permitUnconventionalHttpMethod: boolean;
-  readonly permitUnconventionalHttpVersion: boolean;
-  readonly casefoldHttpMethod: boolean;
+  readonly limit_request_line: number;
+  readonly permit_unconventional_http_method: boolean;
+  readonly permit_unconventional_http_version: boolean;
+  readonly casefold_http_method: boolean;
 }
 
 export interface RequestLine {
@@ -50,7 +50,7 @@ const VERSION_1_1 = "HTTP/1.1";
 const ZERO = 0x30;
 
 export function requestLineLimit(rules: RequestLineRules): number {
-  return rules.limitRequestLine > 0 ? rules.limitRequestLine : MAX_REQUEST_LINE;
+  return rules.limit_request_line > 0 ? rules.limit_request_line : MAX_REQUEST_LINE;
 }
 
 /** Where the line's content ends, its LF being at `lineFeed`. Throws when it is too long, or has no CR. */
@@ -91,9 +91,9 @@ function readMethod(method: string, rules: RequestLineRules): string {
     case "HEAD":
       return method;
   }
-  if (!rules.permitUnconventionalHttpMethod && !isConventional(method)) throw invalidMethod(method);
+  if (!rules.permit_unconventional_http_method && !isConventional(method)) throw invalidMethod(method);
   if (!consistsOf(method, TCHAR)) throw invalidMethod(method);
-  return rules.casefoldHttpMethod ? method.toUpperCase() : method;
+  return rules.casefold_http_method ? method.toUpperCase() : method;
 }
 
 function isConventional(method: string): boolean {
@@ -112,7 +112,7 @@ function readVersion(version: string, rules: RequestLineRules): string {
   const minor = digitAt(version, 7);
   const isFormed = version.length === 8 && version.startsWith("HTTP/") && version[6] === ".";
   if (!isFormed || major < 0 || minor < 0) throw malformedVersion(version);
-  if (major !== 1 && !rules.permitUnconventionalHttpVersion) throw unsupportedVersion(major, minor);
+  if (major !== 1 && !rules.permit_unconventional_http_version) throw unsupportedVersion(major, minor);
   return version;
 }
 

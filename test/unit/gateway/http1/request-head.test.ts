@@ -116,13 +116,13 @@ describe("started", () => {
 
 describe("limits on an incomplete line", () => {
   test("fire at the first byte too many, and not before", () => {
-    const limited = reader({ limitRequestLine: 10 });
+    const limited = reader({ limit_request_line: 10 });
     feed(limited, "GET /aaaaa");
     assert.throws(() => feed(limited, "a"), /^ProtocolError: Request Line is too large \(11 > 10\)$/);
   });
 
   test("wait for the LF after a CR at the limit", () => {
-    const limited = reader({ limitRequestLine: 14 });
+    const limited = reader({ limit_request_line: 14 });
     assert.equal(feed(limited, "GET / HTTP/1.1\r"), -1);
     assert.equal(feed(limited, "\nHost: a\r\n\r\n"), 12);
   });
@@ -137,25 +137,25 @@ describe("limits on an incomplete line", () => {
   });
 
   test("bound a field by its size", () => {
-    const limited = reader({ limitRequestFieldSize: 12 });
+    const limited = reader({ limit_request_field_size: 12 });
     feed(limited, "GET / HTTP/1.1\r\nHost: aaaa");
     assert.throws(() => feed(limited, "a"), { status: 431, message: /limit request headers fields size/ });
   });
 
   test("bound a folded field by the size of its lines together", () => {
-    const limited = reader({ limitRequestFieldSize: 23, permitObsoleteFolding: true });
+    const limited = reader({ limit_request_field_size: 23, permit_obsolete_folding: true });
     feed(limited, "GET / HTTP/1.1\r\nHost: a\r\n b\r\n c\r\n ddd");
     assert.throws(() => feed(limited, "d"), { status: 431 });
   });
 
   test("bound the number of fields by the first byte of one too many", () => {
-    const limited = reader({ limitRequestFields: 1 });
+    const limited = reader({ limit_request_fields: 1 });
     feed(limited, "GET / HTTP/1.1\r\nHost: a\r\n");
     assert.throws(() => feed(limited, "X"), { status: 431, message: /limit request headers fields'/ });
   });
 
   test("bound even a request line without limit", () => {
-    const unlimited = reader({ limitRequestLine: 0 });
+    const unlimited = reader({ limit_request_line: 0 });
     const piece = `GET /${"a".repeat(64 * 1024)}`;
     assert.throws(
       () => {

@@ -138,6 +138,7 @@ export class ClientConnection implements ClientSide {
       this.#dispatch();
       return;
     }
+    if (framing.kind === "length" && framing.length > gateway.limit_request_body) throw bodyTooLarge();
     this.#state = "body";
     this.#deadlineMs = monotonicMs() + BODY_PAUSE_MS;
     this.#bodyRemaining = framing.kind === "length" ? framing.length : -1;
@@ -167,6 +168,7 @@ export class ClientConnection implements ClientSide {
 
   #onBody(part: Uint8Array): void {
     const exchange = this.#exchange as HttpExchange;
+    if (exchange.body.length + part.length > this.#gateway.limit_request_body) throw bodyTooLarge();
     if (!exchange.body.append(part, () => this.#socket.resume())) this.#socket.pause();
   }
 
@@ -245,6 +247,10 @@ export class ClientConnection implements ClientSide {
         exchange.isAnswering ? "by cutting the connection" : status
       }`,
     );
+  }
+
+  logOverload(): void {
+    this.#gateway.logOverload();
   }
 
   #refuseRequest(error: ProtocolError): void {
@@ -327,6 +333,9 @@ export class ClientConnection implements ClientSide {
 
 /** Without the body. */
 const headOf = (response: Buffer): Buffer => response.subarray(0, response.indexOf("\r\n\r\n") + 4);
+
+const bodyTooLarge = (): ProtocolError =>
+  new ProtocolError(413, "Request body is too large", "The request body is too large.");
 
 const requestTimeout = (): ProtocolError =>
   new ProtocolError(408, "Request timeout", "The request did not arrive in time.");

@@ -44,12 +44,23 @@ export interface Exchange {
   onWorkerDied(reason: string, ranMs: number, pid: number): void;
   /** 504, or cut off. */
   onTimedOut(ranMs: number, pid: number): void;
+  /** No worker claimed it within the queue's bounds: 503. */
+  onNotClaimed(): void;
+}
+
+/** Of the requests that wait for a worker; infinite for no bound. */
+export interface QueueBounds {
+  readonly length: number;
+  readonly ageMs: number;
 }
 
 interface Queued {
   readonly id: number;
   readonly exchange: Exchange;
   readonly place: RecordPlace;
+  readonly enqueuedMs: number;
+  /** A worker was seen to be on it. */
+  isClaimed: boolean;
 }
 
 /** A record that may still be claimed by its ticket, although nobody waits for it. */
@@ -75,6 +86,7 @@ export class Dispatcher {
   readonly #tickets: TicketWriter;
   readonly #scoreboard: ScoreboardReader;
   readonly #age: number;
+  readonly #bounds: QueueBounds;
   readonly #queued = new Map<number, Queued>();
   readonly #withdrawn: Withdrawn[] = [];
   readonly #waiting: Waiting[] = [];
@@ -85,8 +97,9 @@ export class Dispatcher {
   #flushScheduled = false;
   #retryScheduled = false;
 
-  constructor(runDirectory: string, age: number) {
+  constructor(runDirectory: string, age: number, bounds: QueueBounds) {
     this.#age = age;
+    this.#bounds = bounds;
     this.#arena = new Arena(join(runDirectory, arenaFile(age)));
     this.#tickets = new TicketWriter(join(runDirectory, TICKETS_FILE), age);
     this.#scoreboard = new ScoreboardReader(join(runDirectory, SCOREBOARD_FILE));
@@ -103,14 +116,19 @@ export class Dispatcher {
 
   // -- requests ---------------------------------------------------------------------------------------------
 
-  /** `environ` and `body` are copied. Throws the system's error when the arena cannot be written. */
-  enqueue(exchange: Exchange, environ: Uint8Array, bodyKind: number, body: readonly Uint8Array[]): void {
+  /**
+   * `environ` and `body` are copied. Returns false when as many requests wait as may.
+   * Throws the system's error when the arena cannot be written.
+   */
+  enqueue(exchange: Exchange, environ: Uint8Array, bodyKind: number, body: readonly Uint8Array[]): boolean {
+    if (this.length - this.#capacity >= this.#bounds.length) return false;
     const enqueuedMs = monotonicMs();
     if (this.#waiting.length === 0 && this.#tryEnqueue(exchange, environ, bodyKind, body, enqueuedMs)) {
       this.#scheduleFlush();
-      return;
+      return true;
     }
     this.#waiting.push({ exchange, environ: Buffer.from(environ), bodyKind, body, enqueuedMs });
+    return true;
   }
 
   /** The client has left: a ticket that is not claimed yet is void, a reply that comes is dropped. */
@@ -136,9 +154,11 @@ export class Dispatcher {
     let bodyLength = 0;
     for (const part of body) bodyLength += part.length;
     const id = this.#nextId();
-    const place = this.#arena.add(id, environ, bodyKind, body, bodyLength, enqueuedMs, 0);
+    const { ageMs } = this.#bounds;
+    const claimByMs = Number.isFinite(ageMs) ? enqueuedMs + ageMs : 0;
+    const place = this.#arena.add(id, environ, bodyKind, body, bodyLength, enqueuedMs, claimByMs);
     if (place === null) return false;
-    this.#issue({ id, exchange, place });
+    this.#issue({ id, exchange, place, enqueuedMs, isClaimed: false });
     return true;
   }
 
@@ -233,6 +253,52 @@ export class Dispatcher {
     this.#scheduleFlush();
   }
 
+  // -- requests that nobody claims in time ------------------------------------------------------------------
+
+  /** To be called now and then: gives up what has waited for longer than it may. */
+  sweep(nowMs: number): void {
+    const waitsTooLong = (enqueuedMs: number): boolean => nowMs - enqueuedMs > this.#bounds.ageMs;
+    while (this.#waiting[0] !== undefined && waitsTooLong(this.#waiting[0].enqueuedMs)) {
+      this.#waiting.shift()?.exchange.onNotClaimed();
+    }
+    const overdue: Queued[] = [];
+    for (const queued of this.#queued.values()) {
+      if (!waitsTooLong(queued.enqueuedMs)) break; // the map keeps the order of the queue
+      if (!queued.isClaimed && !queued.exchange.isAnswering) overdue.push(queued);
+    }
+    if (overdue.length > 0) this.#withdrawUnclaimed(overdue, (unclaimed) => this.#giveUp(unclaimed));
+  }
+
+  #giveUp(unclaimed: readonly Queued[]): void {
+    for (const { exchange } of unclaimed) {
+      this.withdraw(exchange);
+      exchange.onNotClaimed();
+    }
+  }
+
+  /**
+   * Withdraws those tickets that nobody has started, and calls back with their requests: from then on nobody will
+   * start them. The record is marked first and the scoreboard read afterwards (PROTOCOL.md §3).
+   */
+  #withdrawUnclaimed(candidates: readonly Queued[], callback: (unclaimed: readonly Queued[]) => void): void {
+    const noted = this.#notedTickets();
+    const suspects = candidates.filter((queued) => {
+      queued.isClaimed = noted.has(queued.id);
+      return !queued.isClaimed;
+    });
+    if (suspects.length === 0) return;
+    for (const { place } of suspects) this.#arena.withdraw(place);
+    setTimeout(() => {
+      const startedAfterAll = this.#notedTickets();
+      const isOpen = (queued: Queued): boolean => {
+        queued.isClaimed ||= startedAfterAll.has(queued.id);
+        return this.#queued.get(queued.id) === queued && !queued.exchange.isAnswering && !queued.isClaimed;
+      };
+      // Whoever finished before this look has sent the reply; one turn of the loop reads it.
+      setImmediate(() => setImmediate(() => callback(suspects.filter(isOpen))));
+    }, LOST_TICKET_GRACE_MS);
+  }
+
   // -- workers that die -------------------------------------------------------------------------------------
 
   /** Called when nothing more can come from the dead worker's streams. */
@@ -256,29 +322,20 @@ export class Dispatcher {
 
   /**
    * A ticket is lost when its worker died between reading it and noting it on the scoreboard. The FIFO is ordered, so a
-   * ticket that nobody notes although a later one was claimed is suspect. It is withdrawn first, so that whoever has it
-   * in hand after all drops it, and enqueued anew when nobody has started it (PROTOCOL.md §3).
+   * ticket that nobody notes although a later one was claimed is suspect; it is enqueued anew when nobody has started it.
    */
   #recoverLostTickets(): void {
-    const noted = this.#notedTickets();
-    for (const id of noted) this.#noteClaimed(id);
+    for (const id of this.#notedTickets()) this.#noteClaimed(id);
     const suspects = [...this.#queued.values()].filter(
-      ({ id, exchange }) => isLater(this.#latestClaimed, id) && !noted.has(id) && !exchange.isAnswering,
+      ({ id, exchange }) => isLater(this.#latestClaimed, id) && !exchange.isAnswering,
     );
-    if (suspects.length === 0) return;
-    for (const { place } of suspects) this.#arena.withdraw(place);
-    setTimeout(() => {
-      const startedAfterAll = this.#notedTickets();
-      // Whoever finished before this look has sent the reply; one turn of the loop reads it.
-      setImmediate(() => setImmediate(() => this.#enqueueAnew(suspects, startedAfterAll)));
-    }, LOST_TICKET_GRACE_MS);
+    if (suspects.length > 0) this.#withdrawUnclaimed(suspects, (lost) => this.#enqueueAnew(lost));
   }
 
-  #enqueueAnew(suspects: readonly Queued[], started: ReadonlySet<number>): void {
+  #enqueueAnew(lost: readonly Queued[]): void {
     const later: Queued[] = [];
-    for (const queued of suspects) {
-      const isOpen = this.#queued.get(queued.id) === queued && !queued.exchange.isAnswering;
-      if (!isOpen || started.has(queued.id)) continue;
+    for (const queued of lost) {
+      if (this.#queued.get(queued.id) !== queued) continue; // the client has left
       const id = this.#nextId();
       const place = this.#arena.copy(queued.place, id);
       if (place === null) {
@@ -287,10 +344,10 @@ export class Dispatcher {
       }
       this.#queued.delete(queued.id);
       this.#arena.release(queued.place);
-      this.#issue({ id, exchange: queued.exchange, place });
+      this.#issue({ ...queued, id, place });
     }
     this.#flush();
-    if (later.length > 0) setTimeout(() => this.#enqueueAnew(later, started), RETRY_MS);
+    if (later.length > 0) setTimeout(() => this.#enqueueAnew(later), RETRY_MS);
   }
 
   /** Tickets of ours that workers are on now. */

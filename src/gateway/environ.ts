@@ -86,10 +86,10 @@ export class EnvironWriter {
     return writer.buffer.subarray(0, writer.position);
   }
 
-  /** On a Unix socket the server's name is what the client calls it, as in Gunicorn. */
+  /** On a Unix socket the server's name is what the client calls it, and without that the path, as in Gunicorn. */
   #writeUnixServer(fields: readonly Field[], listener: ListenerInfo, scheme: string): void {
-    const host = fields.find((field) => field.name === HOST)?.value;
-    const { name, port } = host === undefined ? { name: listener.host, port: "" } : splitHost(host, scheme);
+    const host = fields.find((field) => field.name === HOST)?.value ?? "";
+    const { name, port } = host === "" ? { name: listener.host, port: "" } : splitHost(host, scheme);
     this.#writer.key(KEYS.serverName);
     this.#writer.string(name);
     this.#writer.key(KEYS.serverPort);

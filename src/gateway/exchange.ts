@@ -41,6 +41,7 @@ export interface ClientSide {
   refuse(response: Buffer): void;
   /** Ends the connection in mid-response. `byReset`: the regular end would look like the end of the body. */
   cut(byReset: boolean): void;
+  logOverload(): void;
   /** The error log's line for a reply that could not be given. */
   logLost(exchange: HttpExchange, status: number, reason: string): void;
 }
@@ -216,6 +217,14 @@ export class HttpExchange implements Exchange, AccessRecord {
     this.workerPid = pid;
     this.#client.logLost(this, 504, `worker (pid:${pid}) timed out after ${(ranMs / 1e3).toFixed(3)}s in`);
     this.#fail(504, "The application did not answer in time.");
+  }
+
+  /** No worker was free, or none in time: 503. The application has seen nothing of the request. */
+  onNotClaimed(): void {
+    this.body.discard();
+    this.status = 503;
+    this.#client.logOverload();
+    this.#client.refuse(errorResponse(503, "No worker was free for this request.", ["Retry-After: 1"]));
   }
 
   /** The client gets `status`, or is cut off when it has begun to get something else. */

@@ -23,6 +23,8 @@ import { WorkerStreams } from "./worker-stream.ts";
 /** How exactly deadlines of idle and slow clients are kept, ms. One look at all of them costs less than timers. */
 const SWEEP_MS = 250;
 
+const OVERLOAD_LOG_MS = 1000;
+
 export interface GatewayListener {
   readonly info: ListenerInfo;
   readonly server: Server;
@@ -32,6 +34,8 @@ export class Gateway {
   readonly log: ErrorLog;
   readonly policy: ForwardedPolicy;
   readonly headRules: HeadRules;
+  /** Bytes. */
+  readonly limit_request_body: number;
   readonly keepaliveMs: number;
   readonly nextSpoolPath: () => string;
   readonly outboxEvents: OutboxEvents;
@@ -46,6 +50,8 @@ export class Gateway {
   #dispatcher: Dispatcher | null = null;
   #streams: WorkerStreams | null = null;
   #onDrained: (() => void) | null = null;
+  #overloadLoggedMs = Number.NEGATIVE_INFINITY;
+  #unloggedOverloads = 0;
 
   constructor(
     settings: GatewaySettings,
@@ -59,7 +65,8 @@ export class Gateway {
     this.#runDirectory = runDirectory;
     this.log = log;
     this.policy = new ForwardedPolicy(settings);
-    this.headRules = headRules(settings);
+    this.headRules = settings;
+    this.limit_request_body = settings.limit_request_body || Number.POSITIVE_INFINITY;
     this.keepaliveMs = settings.keepalive * 1e3;
     this.#accessLine = compileAccessLogFormat(settings.access_log_format);
     this.#accessLog =
@@ -78,7 +85,11 @@ export class Gateway {
 
   /** The FIFO exists: creates the arena, and listens for workers. `onReady`: workers can reply from now on. */
   openQueue(onReady: () => void): void {
-    const dispatcher = new Dispatcher(this.#runDirectory, this.#age);
+    const { max_queue, queue_timeout } = this.#settings;
+    const dispatcher = new Dispatcher(this.#runDirectory, this.#age, {
+      length: max_queue || Number.POSITIVE_INFINITY,
+      ageMs: queue_timeout * 1e3 || Number.POSITIVE_INFINITY,
+    });
     this.#dispatcher = dispatcher;
     this.#streams = new WorkerStreams(join(this.#runDirectory, repliesFile(this.#age)), dispatcher, onReady);
   }
@@ -110,11 +121,22 @@ export class Gateway {
 
   dispatch(exchange: HttpExchange, listener: ListenerInfo, connectionPart: Uint8Array): void {
     const environ = this.#environ.write(exchange.head, listener, connectionPart, exchange.provenance);
-    this.#queue.enqueue(exchange, environ, exchange.body.kind, exchange.body.record);
+    const isTaken = this.#queue.enqueue(exchange, environ, exchange.body.kind, exchange.body.record);
+    if (!isTaken) exchange.onNotClaimed();
   }
 
   withdraw(exchange: HttpExchange): void {
     this.#queue.withdraw(exchange);
+  }
+
+  /** A request for which there was no worker: one line a second at most. */
+  logOverload(): void {
+    const now = monotonicMs();
+    this.#unloggedOverloads++;
+    if (now - this.#overloadLoggedMs < OVERLOAD_LOG_MS) return;
+    this.log.warning(`No worker was free for ${this.#unloggedOverloads} request(s); answered 503`);
+    this.#overloadLoggedMs = now;
+    this.#unloggedOverloads = 0;
   }
 
   logAccess(exchange: HttpExchange): void {
@@ -173,18 +195,6 @@ export class Gateway {
   #sweep(): void {
     const now = monotonicMs();
     for (const connection of this.#connections) connection.sweep(now);
+    this.#dispatcher?.sweep(now);
   }
-}
-
-function headRules(settings: GatewaySettings): HeadRules {
-  return {
-    limit_request_line: settings.limit_request_line,
-    limit_request_fields: settings.limit_request_fields,
-    limit_request_field_size: settings.limit_request_field_size,
-    permit_obsolete_folding: false,
-    strip_header_spaces: false,
-    permit_unconventional_http_method: false,
-    permit_unconventional_http_version: false,
-    casefold_http_method: false,
-  };
 }

@@ -11,6 +11,14 @@ export interface GatewaySettings {
   readonly limit_request_line: number;
   readonly limit_request_fields: number;
   readonly limit_request_field_size: number;
+  readonly limit_request_body: number;
+  readonly permit_obsolete_folding: boolean;
+  readonly strip_header_spaces: boolean;
+  readonly permit_unconventional_http_method: boolean;
+  readonly permit_unconventional_http_version: boolean;
+  readonly casefold_http_method: boolean;
+  readonly max_queue: number;
+  readonly queue_timeout: number;
   readonly forwarded_allow_ips: readonly string[];
   readonly secure_scheme_headers: Readonly<Record<string, string>>;
   readonly forwarder_headers: readonly string[];

@@ -36,4 +36,14 @@ export const security = section("Security", {
     validate: positiveInt,
     default: 8190,
   },
+  /** Bytes. */
+  limit_request_body: {
+    summary: "The largest request body, in bytes; larger ones are answered with 413. 0 means no limit.",
+    flags: ["--limit-request-body"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    own: true,
+  },
 });

@@ -68,4 +68,24 @@ export const workerProcesses = section("Worker Processes", {
     validate: positiveInt,
     default: 2,
   },
+  /** Requests; 0 switches the limit off. */
+  max_queue: {
+    summary: "How many requests may wait for a worker; more are answered with 503. 0 means no limit.",
+    flags: ["--max-queue"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    own: true,
+  },
+  /** Seconds; 0 switches the limit off. */
+  queue_timeout: {
+    summary: "Seconds that a request may wait for a worker; then it is answered with 503. 0 means no limit.",
+    flags: ["--queue-timeout"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    own: true,
+  },
 });

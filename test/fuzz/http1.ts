@@ -33,13 +33,13 @@ const PIECES = [
   ...["chunked", "identity", "close", "keep-alive", "ffffffffffffff", ";a=b", ';a="b"', "GET / HTTP/1.1\r\n"],
 ].map((piece) => Buffer.from(piece, "latin1"));
 
-const SMALL_LIMITS = { limitRequestLine: 40, limitRequestFields: 4, limitRequestFieldSize: 40 };
+const SMALL_LIMITS = { limit_request_line: 40, limit_request_fields: 4, limit_request_field_size: 40 };
 const LENIENT = {
-  permitObsoleteFolding: true,
-  stripHeaderSpaces: true,
-  permitUnconventionalHttpMethod: true,
-  permitUnconventionalHttpVersion: true,
-  casefoldHttpMethod: true,
+  permit_obsolete_folding: true,
+  strip_header_spaces: true,
+  permit_unconventional_http_method: true,
+  permit_unconventional_http_version: true,
+  casefold_http_method: true,
 };
 const RULES: readonly HeadRules[] = [
   DEFAULT_HEAD_RULES,

@@ -24,6 +24,19 @@ function text(flag: string, standard: string | null): Example {
   return { words: [flag, " some text "], value: "some text", default: standard };
 }
 
+function flag(name: string): Example {
+  return {
+    words: [name],
+    value: true,
+    default: false,
+    refused: {
+      words: [`${name}=1`],
+      message: `argument ${name}: ignored explicit argument '1'`,
+      usage: true,
+    },
+  };
+}
+
 const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   wsgi_app: { words: ["module:name"], value: "module:name", default: "app:app" },
   bind: {
@@ -50,6 +63,14 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   limit_request_line: int("--limit-request-line", 4094),
   limit_request_fields: int("--limit-request-fields", 100),
   limit_request_field_size: int("--limit-request-field_size", 8190),
+  limit_request_body: int("--limit-request-body", 0),
+  max_queue: int("--max-queue", 0),
+  queue_timeout: int("--queue-timeout", 0),
+  permit_obsolete_folding: flag("--permit-obsolete-folding"),
+  strip_header_spaces: flag("--strip-header-spaces"),
+  permit_unconventional_http_method: flag("--permit-unconventional-http-method"),
+  permit_unconventional_http_version: flag("--permit-unconventional-http-version"),
+  casefold_http_method: flag("--casefold-http-method"),
   preload_app: {
     words: ["--preload"],
     value: true,

@@ -54,10 +54,10 @@ export class Children {
 
   ready(pid: number): Worker | undefined {
     const worker = this.byPid(pid);
-    if (worker?.state === "booting") {
-      worker.state = "ready";
-      worker.hasBooted = true;
-    }
+    if (worker === undefined) return undefined;
+    // One that is retiring already has booted too, and may have claimed a request before it saw the order.
+    worker.hasBooted = true;
+    if (worker.state === "booting") worker.state = "ready";
     return worker;
   }
 

@@ -4,7 +4,7 @@
  *
  * Runs in: arbiter.
  */
-import { chmodSync, existsSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 export class Pidfile {
@@ -20,7 +20,9 @@ export class Pidfile {
     const directory = dirname(path);
     if (!existsSync(directory)) throw new Error(`${directory} doesn't exist. Can't create pidfile.`);
     const temporary = `${path}.${process.pid}.tmp`;
-    writeFileSync(temporary, `${process.pid}\n`);
+    // Created, never opened: in a directory that others can write, a link may be waiting under this name.
+    rmSync(temporary, { force: true });
+    writeFileSync(temporary, `${process.pid}\n`, { flag: "wx" });
     chmodSync(temporary, 0o644);
     renameSync(temporary, path);
   }

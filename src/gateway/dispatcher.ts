@@ -46,6 +46,8 @@ export interface Exchange {
   onTimedOut(ranMs: number, pid: number): void;
   /** No worker claimed it within the queue's bounds: 503. */
   onNotClaimed(): void;
+  /** The arena has no room on its tmpfs: 503. */
+  onNotStored(error: Error): void;
 }
 
 /** Of the requests that wait for a worker; infinite for no bound. */
@@ -90,6 +92,8 @@ export class Dispatcher {
   readonly #queued = new Map<number, Queued>();
   readonly #withdrawn: Withdrawn[] = [];
   readonly #waiting: Waiting[] = [];
+  /** Issued since the last flush: their records and tickets are in memory only. */
+  #unflushed: Queued[] = [];
   #lastId = 0;
   /** The latest ticket that is known to be claimed. */
   #latestClaimed = 0;
@@ -118,7 +122,6 @@ export class Dispatcher {
 
   /**
    * `environ` and `body` are copied. Returns false when as many requests wait as may.
-   * Throws the system's error when the arena cannot be written.
    */
   enqueue(exchange: Exchange, environ: Uint8Array, bodyKind: number, body: readonly Uint8Array[]): boolean {
     if (this.length - this.#capacity >= this.#bounds.length) return false;
@@ -135,7 +138,8 @@ export class Dispatcher {
   withdraw(exchange: Exchange): void {
     const queued = this.#queued.get(exchange.ticket);
     if (queued !== undefined) {
-      this.#queued.delete(queued.id);
+      this.#flushArena();
+      if (!this.#queued.delete(queued.id)) return;
       this.#arena.withdraw(queued.place);
       this.#withdrawn.push({ id: queued.id, place: queued.place });
       return;
@@ -165,6 +169,7 @@ export class Dispatcher {
   #issue(queued: Queued): void {
     this.#queued.set(queued.id, queued);
     queued.exchange.ticket = queued.id;
+    this.#unflushed.push(queued);
     this.#tickets.add(queued.id, queued.place.offset, queued.place.length);
   }
 
@@ -187,8 +192,25 @@ export class Dispatcher {
     }
   }
 
+  /** Where the tmpfs is full, the requests whose records are not written are answered 503, and no ticket tells of them. */
+  #flushArena(): void {
+    const fresh = this.#unflushed;
+    if (fresh.length === 0) return;
+    this.#unflushed = [];
+    try {
+      this.#arena.flush();
+    } catch (error) {
+      this.#tickets.dropLast(fresh.length);
+      for (const { id, place, exchange } of fresh) {
+        if (!this.#queued.delete(id)) continue;
+        this.#arena.release(place);
+        exchange.onNotStored(error as Error);
+      }
+    }
+  }
+
   #flush(): void {
-    this.#arena.flush();
+    this.#flushArena();
     if (this.#tickets.flush() || this.#retryScheduled) return;
     // The FIFO is full, perhaps of other gateways' tickets, so no reply of ours may ever come to tell that it is not.
     this.#retryScheduled = true;
@@ -208,9 +230,9 @@ export class Dispatcher {
     end: number,
     complete: boolean,
   ): void {
+    this.#noteClaimed(frame.ticket);
     const queued = this.#queued.get(frame.ticket);
     if (queued === undefined) return; // withdrawn: a reply that nobody wants
-    this.#noteClaimed(frame.ticket);
     if (queued.exchange.onReplyFrame(stream, frame, bytes, start, end, complete)) this.#answered(queued);
   }
 
@@ -236,12 +258,14 @@ export class Dispatcher {
   #noteClaimed(id: number): void {
     if (!isLater(id, this.#latestClaimed)) return;
     this.#latestClaimed = id;
-    while (this.#withdrawn.length > 0) {
-      const first = this.#withdrawn[0] as Withdrawn;
-      if (!isLater(id, first.id)) return;
-      this.#arena.release(first.place);
-      this.#withdrawn.shift();
+    let released = 0;
+    for (const withdrawn of this.#withdrawn) {
+      if (!isLater(id, withdrawn.id)) break;
+      this.#arena.release(withdrawn.place);
+      released++;
     }
+    this.#withdrawn.splice(0, released);
+    if (released > 0 && this.#waiting.length > 0) this.#enqueueWaiting();
   }
 
   #enqueueWaiting(): void {
@@ -287,6 +311,7 @@ export class Dispatcher {
       return !queued.isClaimed;
     });
     if (suspects.length === 0) return;
+    this.#flushArena();
     for (const { place } of suspects) this.#arena.withdraw(place);
     setTimeout(() => {
       const startedAfterAll = this.#notedTickets();
@@ -304,9 +329,10 @@ export class Dispatcher {
   /** Called when nothing more can come from the dead worker's streams. */
   forgetWorker(pid: number, reason: string, work: readonly UnfinishedWork[]): void {
     for (const { gateway, ticket, ranMs } of work) {
-      const queued = gateway === this.#age ? this.#queued.get(ticket) : undefined;
-      if (queued === undefined) continue;
+      if (gateway !== this.#age) continue;
       this.#noteClaimed(ticket);
+      const queued = this.#queued.get(ticket);
+      if (queued === undefined) continue;
       this.#answered(queued);
       queued.exchange.onWorkerDied(reason, ranMs, pid);
     }

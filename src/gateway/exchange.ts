@@ -227,6 +227,11 @@ export class HttpExchange implements Exchange, AccessRecord {
     this.#client.refuse(errorResponse(503, "No worker was free for this request.", ["Retry-After: 1"]));
   }
 
+  onNotStored(error: Error): void {
+    this.#client.logLost(this, 503, `The run directory has no room (${error.message}) for`);
+    this.#fail(503, "The server has no room for this request now.");
+  }
+
   /** The client gets `status`, or is cut off when it has begun to get something else. */
   #fail(status: number, message: string): void {
     this.body.discard();

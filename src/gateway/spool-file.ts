@@ -14,15 +14,18 @@ const PENDING_BYTES = 1024 * 1024;
 export class SpoolFile {
   readonly path: string;
   readonly #stream: WriteStream;
-  #failed: Error | null = null;
+  #failed = false;
   #discarded = false;
+  /** The client that waits for the disk. */
+  #onDrained: (() => void) | null = null;
 
   /** `onError` is called at most once, with the system's error: the disk is full, the directory gone. */
   constructor(path: string, onError: (error: Error) => void) {
     this.path = path;
     this.#stream = createWriteStream(path, { flags: "wx", mode: 0o600, highWaterMark: PENDING_BYTES });
+    this.#stream.on("drain", () => this.#drained());
     this.#stream.on("error", (error) => {
-      this.#failed = error;
+      this.#failed = true;
       if (!this.#discarded) onError(error);
     });
     this.#stream.on("close", () => {
@@ -32,16 +35,19 @@ export class SpoolFile {
 
   /** Takes a copy. Returns false when the client should wait for `onDrained`. */
   write(bytes: Uint8Array, onDrained: () => void): boolean {
-    if (this.#failed !== null) return true;
+    if (this.#failed || this.#discarded) return true;
     const hasRoom = this.#stream.write(Buffer.from(bytes));
-    if (!hasRoom) this.#stream.once("drain", onDrained);
+    if (!hasRoom) this.#onDrained = onDrained;
     return hasRoom;
   }
 
   /** `onComplete` is called when every byte is in the file. */
   end(onComplete: () => void): void {
-    this.#stream.end(() => {
-      if (this.#failed === null && !this.#discarded) onComplete();
+    this.#stream.end((error?: Error | null) => {
+      // A stream that is ending reports no more that it has drained.
+      this.#drained();
+      // The failure comes here before the stream's "error" does.
+      if (!error && !this.#discarded) onComplete();
     });
   }
 
@@ -51,6 +57,11 @@ export class SpoolFile {
     this.#discarded = true;
     if (this.#stream.closed) this.#unlink();
     else this.#stream.destroy();
+  }
+
+  #drained(): void {
+    this.#onDrained?.();
+    this.#onDrained = null;
   }
 
   #unlink(): void {

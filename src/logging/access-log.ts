@@ -75,7 +75,7 @@ function atom(name: string): Atom {
       ? (record) => escaped(record.requestField(fieldName) ?? "-")
       : (record) => escaped(record.responseField(fieldName) ?? "-");
   }
-  return ATOMS[name] ?? (() => "-");
+  return (Object.hasOwn(ATOMS, name) ? ATOMS[name] : undefined) ?? (() => "-");
 }
 
 const UNSAFE = /["\\\x00-\x1f\x7f-\uffff]/g;

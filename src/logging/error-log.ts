@@ -52,12 +52,16 @@ export class ErrorLog {
     writeWhole(this.#fd, `${logDate(new Date())} [${process.pid}] [${level.toUpperCase()}] ${message}\n`);
   }
 
-  /** After log rotation. Throws the system's error, and goes on with the old file, when the new one cannot be opened. */
+  /** After log rotation. When the new file cannot be opened, the old one is told so and written on. */
   reopen(): void {
     if (this.#fd === STDERR) return;
-    const opened = this.#open();
-    closeSync(this.#fd);
-    this.#fd = opened;
+    try {
+      const opened = this.#open();
+      closeSync(this.#fd);
+      this.#fd = opened;
+    } catch (error) {
+      this.error(`Error log not reopened: ${(error as Error).message}`);
+    }
   }
 
   #open(): number {

@@ -22,13 +22,19 @@ export interface RecordPlace {
   readonly length: number;
 }
 
+/** Bytes of the buffer from `start` on that belong at `offset` in the file. */
+interface Run {
+  readonly offset: number;
+  readonly start: number;
+}
+
 export class Arena {
   readonly path: string;
   readonly #fd: number;
   readonly #segments: Segments;
-  /** Records that are not written yet lie here from `#base` on, as they will lie in the file. */
+  /** Records that are not written yet, as they will lie in the file. */
   readonly #writer = new MarshalWriter();
-  #base = -1;
+  #runs: Run[] = [];
   readonly #stateByte = Buffer.from([RECORD_WITHDRAWN]);
 
   /** Creates the file, mode 0600. Throws the system's error when the directory is full or not writable. */
@@ -41,7 +47,6 @@ export class Arena {
 
   /**
    * Adds a record: `environ` is the marshal dict. Returns null when the arena is full now.
-   * Throws the system's error when earlier records could not be written.
    */
   add(
     id: number,
@@ -69,29 +74,32 @@ export class Arena {
     return { offset, length };
   }
 
-  /** Writes what was added. Throws the system's error, ENOSPC when the tmpfs is full. */
+  /**
+   * Writes what was added. Throws the system's error, ENOSPC when the tmpfs is full; what was added since the last flush
+   * is then not in the file, and not in the buffer any more.
+   */
   flush(): void {
     const { buffer, position } = this.#writer;
-    if (position === 0) return;
+    const runs = this.#runs;
+    this.#runs = [];
     this.#writer.position = 0;
-    const base = this.#base;
-    this.#base = -1;
-    for (let written = 0; written < position; ) {
-      written += writeSync(this.#fd, buffer, written, position - written, base + written);
+    for (let run = 0; run < runs.length; run++) {
+      const { offset, start } = runs[run] as Run;
+      this.#write(buffer, start, runs[run + 1]?.start ?? position, offset);
     }
   }
 
-  /** Marks a record so that whoever claims its ticket drops it. The place stays taken until `release`. */
+  /**
+   * Marks a record that is written so that whoever claims its ticket drops it. The place stays taken until `release`.
+   */
   withdraw(place: RecordPlace): void {
-    this.flush();
     writeSync(this.#fd, this.#stateByte, 0, 1, place.offset + RECORD.state);
   }
 
-  /** Adds the record at `place` once more, ready, under a new id. Returns null when the arena is full now. */
+  /** Adds the record at `place`, which is written, once more, ready, under a new id. Returns null when the arena is full now. */
   copy(place: RecordPlace, id: number): RecordPlace | null {
     const offset = this.#segments.allocate(place.length);
     if (offset < 0) return null;
-    this.flush();
     const record = Buffer.allocUnsafe(place.length);
     readSync(this.#fd, record, 0, place.length, place.offset);
     record.writeUInt32LE(id, RECORD.id);
@@ -111,17 +119,17 @@ export class Arena {
     unlinkSync(this.path);
   }
 
-  /** Brings the buffer's end to `offset`: over the padding when it is right behind, else by writing out first. */
+  #write(buffer: Buffer, start: number, end: number, offset: number): void {
+    for (let at = start; at < end; ) at += writeSync(this.#fd, buffer, at, end - at, offset + at - start);
+  }
+
+  /** The next record goes to `offset`: right behind the one before, over the padding, or in a run of its own. */
   #seek(offset: number, length: number): void {
     const writer = this.#writer;
-    const gap = offset - (this.#base + writer.position);
-    if (writer.position === 0 || gap < 0 || gap > 7) {
-      this.flush();
-      this.#base = offset;
-      writer.reserve(length);
-      return;
-    }
-    writer.reserve(gap + length);
-    writer.position += gap;
+    const run = this.#runs.at(-1);
+    const gap = run === undefined ? -1 : offset - (run.offset + writer.position - run.start);
+    writer.reserve(length + 7);
+    if (gap >= 0 && gap <= 7) writer.position += gap;
+    else this.#runs.push({ offset, start: writer.position });
   }
 }

@@ -39,6 +39,11 @@ export class TicketWriter {
     this.#end += TICKET_BYTES;
   }
 
+  /** Takes back the last tickets added; none of them may have been written. */
+  dropLast(count: number): void {
+    this.#end -= count * TICKET_BYTES;
+  }
+
   /** Writes as much as the FIFO takes. Returns whether everything is out. */
   flush(): boolean {
     while (this.#start < this.#end) {

@@ -9,8 +9,10 @@
  */
 import type { SendHandle } from "node:child_process";
 import { lookup } from "node:dns/promises";
-import { lstatSync, unlinkSync } from "node:fs";
+import { existsSync, lstatSync, unlinkSync } from "node:fs";
 import net, { isIP } from "node:net";
+import { constants } from "node:os";
+import { dirname } from "node:path";
 import { getSystemErrorMap } from "node:util";
 import type { ListenerInfo } from "../queue/gateway-messages.ts";
 import type { BindAddress } from "../settings/addresses.ts";
@@ -53,15 +55,23 @@ export class BindError extends Error {
   readonly code: string;
   readonly address: BindAddress;
 
-  constructor(address: BindAddress, errno: number) {
-    const [code, message] = getSystemErrorMap().get(errno) ?? ["EUNKNOWN", "unknown error"];
-    super(`[Errno ${-errno}] ${message.charAt(0).toUpperCase()}${message.slice(1)}`);
+  constructor(address: BindAddress, errno: number, code: string, text: string) {
+    super(`[Errno ${errno}] ${text}`);
     this.code = code;
     this.address = address;
   }
 }
 
-/** Throws BindError, or Error when a Unix path is taken by something that is no socket, or a name is not found. */
+/** `errno` is negative, as libuv returns it. */
+function refused(address: BindAddress, errno: number): BindError {
+  const [code, text] = getSystemErrorMap().get(errno) ?? ["EUNKNOWN", "unknown error"];
+  // The C library's text, which Python shows; libuv's others are the same but for the capital.
+  if (code === "EADDRNOTAVAIL")
+    return new BindError(address, -errno, code, "Cannot assign requested address");
+  return new BindError(address, -errno, code, `${text.charAt(0).toUpperCase()}${text.slice(1)}`);
+}
+
+/** Throws BindError, or Error when a Unix path is taken by something that is no socket. */
 export async function bind(address: BindAddress, umask: number): Promise<Listener> {
   switch (address.kind) {
     case "tcp":
@@ -82,13 +92,23 @@ export function pythonAddress(address: BindAddress): string {
 }
 
 async function bindTcp(address: BindAddress & { kind: "tcp" }): Promise<Listener> {
-  const ip = isIP(address.host) ? address.host : (await lookup(address.host, { family: 4 })).address;
+  const ip = isIP(address.host) ? address.host : await addressOf(address);
   const handle = createServerHandle(ip, address.port, isIP(ip));
   return listener(address, check(address, handle), { kind: "tcp", host: ip, port: address.port });
 }
 
+async function addressOf(address: BindAddress & { kind: "tcp" }): Promise<string> {
+  try {
+    return (await lookup(address.host, { family: 4 })).address;
+  } catch {
+    throw new BindError(address, -2, "ENOTFOUND", "Name or service not known");
+  }
+}
+
 function bindUnix(address: BindAddress & { kind: "unix" }, umask: number): Listener {
   const { path } = address;
+  // libuv says EACCES.
+  if (!path.startsWith("\0") && !existsSync(dirname(path))) throw refused(address, -constants.errno.ENOENT);
   removeSocket(path);
   const before = process.umask(umask);
   const handle = createServerHandle(path, -1, -1);
@@ -117,7 +137,7 @@ function inherit(address: BindAddress & { kind: "fd" }): Listener {
 }
 
 function check(address: BindAddress, handle: RawHandle | number): RawHandle {
-  if (typeof handle === "number") throw new BindError(address, handle);
+  if (typeof handle === "number") throw refused(address, handle);
   return handle;
 }
 
@@ -127,7 +147,7 @@ function listener(address: BindAddress, handle: RawHandle, info: ListenerInfo): 
   if (error < 0) {
     // libuv reports a failed bind only here.
     handle.close();
-    throw new BindError(address, error);
+    throw refused(address, error);
   }
   return {
     address,

@@ -4,6 +4,7 @@
  *
  * Runs in: arbiter.
  */
+import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ErrorLog } from "../logging/error-log.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
@@ -18,7 +19,7 @@ import { handleSignals } from "./signals.ts";
 const BIND_TRIES = 5;
 const BIND_PAUSE_MS = 1000;
 
-/** The start failed; the message is for the operator. The exit code is 1, as in Gunicorn. */
+/** The start failed; the message is for the operator, unless the log has told already. Exit code 1, as in Gunicorn. */
 class StartError extends Error {}
 
 export async function startArbiter(
@@ -30,7 +31,7 @@ export async function startArbiter(
     await start(loaded, argv, reload);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    process.stderr.write(`\nError: ${error.message}\n`);
+    if (error.message !== "") process.stderr.write(`\nError: ${error.message}\n`);
     process.exit(1);
   }
 }
@@ -39,6 +40,7 @@ async function start(loaded: Loaded, argv: readonly string[], reload: () => Load
   const { settings, resolved } = loaded;
   process.chdir(settings.chdir);
   process.title = `tunicorn: master [${resolved.processName}]`;
+  for (const path of [settings.errorlog, settings.accesslog]) checkLog(path);
   const log = orFail(() => new ErrorLog(settings.errorlog ?? "-", settings.loglevel));
   log.info(`Starting tunicorn ${VERSION}`);
   for (const address of resolved.ignoredBinds) {
@@ -72,10 +74,25 @@ async function bindPatiently(address: BindAddress, umask: number, log: ErrorLog)
       const name = pythonAddress(address);
       const isInUse = error.code === "EADDRINUSE";
       if (isInUse) log.error(`Connection in use: ${name}`);
+      if (error.code === "EADDRNOTAVAIL") log.error(`Invalid address: ${name}`);
       log.error(`connection to ${name} failed: ${error.message}`);
-      if (!isInUse || tries === BIND_TRIES) throw new StartError(`Can't connect to ${name}`);
+      if (!isInUse || tries === BIND_TRIES) {
+        log.error(`Can't connect to ${name}`);
+        throw new StartError();
+      }
     }
     await sleep(BIND_PAUSE_MS);
+  }
+}
+
+/** As in Gunicorn, also the access log's, which only the gateways write. */
+function checkLog(path: string | null): void {
+  if (path === null || path === "-") return;
+  try {
+    closeSync(openSync(path, "a", 0o644));
+  } catch (error) {
+    const [reason] = (error as Error).message.split(",");
+    throw new StartError(`'${path}' isn't writable [${reason}]`);
   }
 }
 

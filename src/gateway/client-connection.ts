@@ -27,6 +27,8 @@ const HEAD_MS = 30_000;
 const BODY_PAUSE_MS = 30_000;
 /** How long a client that was told to go may take to do so, ms (RFC 9112 §9.6: a close that loses no response). */
 const LINGER_MS = 2_000;
+/** How long the request of a client that has ended its side may wait for a worker, ms. */
+const ENDED_CLIENT_MS = 1_000;
 /** How long a client may take nothing of a response, ms. */
 const WRITE_STALL_MS = 60_000;
 /** Bytes of requests sent ahead before the socket waits. */
@@ -58,8 +60,8 @@ export class ClientConnection implements ClientSide {
   #ahead: Buffer[] = [];
   #aheadBytes = 0;
   #isReading = false;
-  /** It sends no more, but may still read. */
-  #hasClientEnded = false;
+  /** When it has ended its side, which is how a client leaves, but it may also still read; infinite before. */
+  #clientEndedMs = Number.POSITIVE_INFINITY;
 
   constructor(gateway: Gateway, listener: GatewayListener, socket: Socket) {
     this.#gateway = gateway;
@@ -205,7 +207,7 @@ export class ClientConnection implements ClientSide {
   onAnswered(exchange: HttpExchange, close: boolean): void {
     this.#gateway.logAccess(exchange);
     this.#exchange = null;
-    if (close || (this.#hasClientEnded && this.#aheadBytes === 0)) {
+    if (close || (this.#clientEndedMs < Number.POSITIVE_INFINITY && this.#aheadBytes === 0)) {
       this.#linger();
       return;
     }
@@ -296,8 +298,17 @@ export class ClientConnection implements ClientSide {
     // A client's time to act begins when it has the whole response.
     if (waitingBytes > 0 && this.#state === "lingering") this.#deadlineMs = nowMs + LINGER_MS;
     if (waitingBytes > 0 && this.isIdle) this.#deadlineMs = nowMs + this.#gateway.keepaliveMs;
+    if (nowMs - this.#clientEndedMs > ENDED_CLIENT_MS) this.#leaveIfUnclaimed();
     if (nowMs - this.#progressMs > WRITE_STALL_MS) this.#socket.destroy();
     else if (nowMs > this.#deadlineMs) this.#onDeadline();
+  }
+
+  /** A client that ended its side and whose request still waits for a worker has most likely gone. */
+  #leaveIfUnclaimed(): void {
+    const exchange = this.#exchange;
+    if (this.#state !== "reply" || exchange === null || exchange.isAnswering) return;
+    this.#clientEndedMs = Number.POSITIVE_INFINITY;
+    this.#gateway.withdrawIfUnclaimed(exchange, () => this.#socket.destroy());
   }
 
   #onDeadline(): void {
@@ -313,7 +324,7 @@ export class ClientConnection implements ClientSide {
 
   /** The client sends no more (it may still read). */
   #onEnd(): void {
-    this.#hasClientEnded = true;
+    this.#clientEndedMs = monotonicMs();
     if (this.#state === "reply") return;
     this.#exchange?.body.discard();
     this.#exchange = null;

@@ -300,6 +300,17 @@ export class Dispatcher {
     }
   }
 
+  /** Calls back when the request is withdrawn; never when a worker is on it already. */
+  withdrawIfUnclaimed(exchange: Exchange, onWithdrawn: () => void): void {
+    const queued = this.#queued.get(exchange.ticket);
+    const withdraw = (): void => {
+      this.withdraw(exchange);
+      onWithdrawn();
+    };
+    if (queued === undefined) withdraw();
+    else this.#withdrawUnclaimed([queued], (unclaimed) => unclaimed.forEach(withdraw));
+  }
+
   /**
    * Withdraws those tickets that nobody has started, and calls back with their requests: from then on nobody will
    * start them. The record is marked first and the scoreboard read afterwards (PROTOCOL.md §3).

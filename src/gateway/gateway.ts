@@ -125,6 +125,10 @@ export class Gateway {
     if (!isTaken) exchange.onNotClaimed();
   }
 
+  withdrawIfUnclaimed(exchange: HttpExchange, onWithdrawn: () => void): void {
+    this.#queue.withdrawIfUnclaimed(exchange, onWithdrawn);
+  }
+
   withdraw(exchange: HttpExchange): void {
     this.#queue.withdraw(exchange);
   }

@@ -153,11 +153,19 @@ export class Outbox {
   }
 
   #onAllSent(): void {
-    if (this.#written > 0) {
-      this.#written = this.#sent = 0;
-      ftruncate(this.#fd, 0, () => {});
-    }
+    if (this.#written > 0) this.#emptyFile();
     if (this.#isEnding && !this.#socket.writableEnded) this.#socket.end();
+  }
+
+  /** Counts as writing: nothing may be written, and the descriptor not be closed, before it is over. */
+  #emptyFile(): void {
+    this.#written = this.#sent = 0;
+    this.#isWriting = true;
+    ftruncate(this.#fd, 0, () => {
+      this.#isWriting = false;
+      if (this.#isClosed) this.#close();
+      else this.#pump();
+    });
   }
 
   #openFile(): boolean {

@@ -48,7 +48,7 @@ export class ScoreboardReader {
   }
 
   /** `count` slots from `first` on, as they are now. A slot that is being written may be seen half old, half new. */
-  read(first = 0, count = this.slots): SlotRecord[] {
+  read(first = 0, count = this.slots - first): SlotRecord[] {
     const length = count * SLOT_BYTES;
     readSync(this.#fd, this.#buffer, 0, length, SCOREBOARD_HEADER_BYTES + first * SLOT_BYTES);
     const records: SlotRecord[] = [];

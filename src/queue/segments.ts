@@ -68,14 +68,13 @@ export class Segments {
     const next = this.#free.pop();
     if (next === undefined) return false;
     this.#taken[next] = 1;
-    const left = this.#current;
     this.#current = next;
     this.#position = 0;
-    if (left >= 0 && this.#liveOf(left) === 0) this.#giveBack(left);
     return true;
   }
 
   #allocateLarge(size: number): number {
+    if (this.#current >= 0 && this.#liveOf(this.#current) === 0) this.#leaveCurrent();
     const wanted = Math.ceil(size / this.segmentBytes);
     let run = 0;
     for (let segment = 0; segment < this.count; segment++) {
@@ -93,6 +92,12 @@ export class Segments {
     this.#live[first] = 1;
     this.#span[first] = wanted - 1;
     return first * this.segmentBytes;
+  }
+
+  /** An empty segment in the middle must not split what is free. */
+  #leaveCurrent(): void {
+    this.#giveBack(this.#current);
+    this.#current = -1;
   }
 
   #giveBack(first: number): void {

@@ -1,0 +1,128 @@
+/**
+ * A Tunicorn for one test: started, waited for, stopped, and looked after: whatever the test did to it, it must end with the
+ * expected exit code and leave no process, no directory and no unexpected line behind.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { type Address, Client, maybeAnswer, type Response } from "../../compat/support/client.ts";
+import { Running, type Surroundings } from "../../compat/support/programs.ts";
+
+export const APPS = join(import.meta.dirname, "../apps");
+
+/** Lines that no test expects unless it says so. */
+const TROUBLE = /\[(ERROR|CRITICAL)\]|Traceback|^Error: /;
+
+export interface Expectations extends Surroundings {
+  /** Lines of TROUBLE that belong to the test. */
+  readonly trouble?: RegExp;
+  readonly exitCode?: number;
+  /** How many workers to wait for before the test goes on. */
+  readonly workers?: number;
+}
+
+export class Server {
+  readonly running: Running;
+  readonly address: Address;
+
+  private constructor(running: Running, address: Address) {
+    this.running = running;
+    this.address = address;
+  }
+
+  /** Ready when every worker has been seen to boot and a request was answered, or refused by a limit. */
+  static async start(t: TestContext, words: readonly string[], expected: Expectations = {}): Promise<Server> {
+    const running = new Running("tunicorn", ["--bind", "127.0.0.1:0", ...words], { cwd: APPS, ...expected });
+    t.after(() => seeOut(running, expected));
+    const address = await running.address();
+    await running.stderr.count(/Booting worker/, expected.workers ?? 1);
+    return new Server(running, address);
+  }
+
+  get pid(): number {
+    return this.running.pid;
+  }
+
+  get log(): string {
+    return this.running.stderr.text;
+  }
+
+  /** Pids of all workers ever booted, in order. */
+  get booted(): number[] {
+    return [...this.log.matchAll(/Booting worker with pid: (\d+)/g)].map((match) => Number(match[1]));
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.running.signal(name);
+  }
+
+  connect(): Promise<Client> {
+    return Client.connect(this.address);
+  }
+
+  /** One GET on a connection of its own. */
+  async get(path: string): Promise<Response> {
+    return this.request(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
+  }
+
+  /** One request on a connection of its own; it must be answered. */
+  async request(text: string): Promise<Response> {
+    const client = await this.connect();
+    client.send(text);
+    const { final } = await maybeAnswer(client, text.slice(0, text.indexOf(" ")));
+    client.close();
+    assert.ok(final, `no answer to ${text.slice(0, 60)}; log:\n${this.log}`);
+    return final;
+  }
+}
+
+export function status(response: Response | undefined): number {
+  return Number(response?.statusLine.split(" ")[1] ?? 0);
+}
+
+/** Processes of the group that `pid` leads, which has everything it has started; zombies are gone for us. */
+export function livingGroup(pid: number): number[] {
+  const living: number[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const [state, , group] = statOf(name);
+    if (group === String(pid) && state !== "Z") living.push(Number(name));
+  }
+  return living;
+}
+
+/** The fields of /proc/PID/stat behind the name; empty when the process has just gone. */
+function statOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+  } catch {
+    return [];
+  }
+}
+
+/** Directories an instance with this pid would have made. */
+export function runDirectories(pid: number): string[] {
+  return ["/dev/shm", tmpdir()].flatMap((parent) =>
+    readdirSync(parent)
+      .filter((name) => new RegExp(`^tunicorn-\\d+-\\d+-${pid}-`).test(name))
+      .map((name) => join(parent, name)),
+  );
+}
+
+async function seeOut(running: Running, expected: Expectations): Promise<void> {
+  const { code, signal } = await running.stop();
+  const log = running.stderr.text;
+  if (signal !== "SIGKILL") {
+    assert.equal(code, expected.exitCode ?? 0, `exit code; log:\n${log}`);
+    assert.deepEqual(runDirectories(running.pid), [], "a run directory was left behind");
+  }
+  assert.deepEqual(livingGroup(running.pid), [], `processes were left behind; log:\n${log}`);
+  const unexpected = running.stderr
+    .lines()
+    .filter((line) => TROUBLE.test(line) && expected.trouble?.test(line) !== true);
+  assert.deepEqual(unexpected, [], `unexpected lines; log:\n${log}`);
+}

@@ -24,10 +24,11 @@ class AppImportError(Exception):
 
 def load_application(uri: str) -> WSGIApplication:
     """Imports and returns the callable. Raises AppImportError, or whatever the application's import raises."""
-    module_name, _, expression = uri.partition(":")
-    expression = expression or "application"
+    module_name, colon, expression = uri.partition(":")
+    if not colon:
+        expression = "application"
+    module = _import(module_name, expression)
     name, args, kwargs = _parse(expression)
-    module = _import(module_name, uri)
     try:
         application = getattr(module, name)
     except AttributeError:
@@ -58,19 +59,25 @@ def _parse(expression: str) -> tuple[str, list[Any] | None, dict[str, Any]]:
         raise AppImportError(f"Function reference must be a simple name: {expression!r}")
     try:
         args = [ast.literal_eval(arg) for arg in node.args]
-        kwargs = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords}
+        kwargs = {_keyword(keyword): ast.literal_eval(keyword.value) for keyword in node.keywords}
     except ValueError:
         raise AppImportError(f"Failed to parse arguments as literal values: {expression!r}") from None
-    return node.func.id, args, {key: value for key, value in kwargs.items() if key is not None}
+    return node.func.id, args, kwargs
 
 
-def _import(module_name: str, uri: str) -> Any:
+def _keyword(keyword: ast.keyword) -> str:
+    if keyword.arg is None:
+        raise ValueError("** is no literal")
+    return keyword.arg
+
+
+def _import(module_name: str, expression: str) -> Any:
     try:
         return importlib.import_module(module_name)
     except ImportError:
         if module_name.endswith(".py") and os.path.exists(module_name):
-            wanted = uri.rpartition(".")[0] if ":" not in uri else module_name.rpartition(".")[0]
-            raise ImportError(f"Failed to find application, did you mean '{wanted}:application'?") from None
+            wanted = f"{module_name.removesuffix('.py')}:{expression}"
+            raise ImportError(f"Failed to find application, did you mean '{wanted}'?") from None
         raise
 
 
@@ -83,4 +90,4 @@ def _call_factory(factory: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         raised_inside = traceback is not None and traceback.tb_next is not None
         if raised_inside:
             raise
-        raise AppImportError(str(error)) from None
+        raise AppImportError(f"TypeError: {error}") from None

@@ -14,7 +14,15 @@ from marshal import loads
 from time import monotonic
 from typing import Any
 
-from .layout import BODY_INLINE, BODY_NONE, RECORD_HEADER, RECORD_HEADER_BYTES, RECORD_READY, arena_file
+from .layout import (
+    BODY_INLINE,
+    BODY_NONE,
+    RECORD_HEADER,
+    RECORD_HEADER_BYTES,
+    RECORD_PROBE,
+    RECORD_READY,
+    arena_file,
+)
 
 Request = tuple[dict[str, Any], BufferedIOBase]
 
@@ -52,6 +60,14 @@ class Arenas:
             return environ, open(os.fsdecode(body), "rb")
         except FileNotFoundError:
             return None  # withdrawn just now
+
+    def is_probe(self, gateway: int, ticket: int, offset: int) -> bool:
+        """Of a ticket for which `read` gave None: whether its gateway asks how far the queue has been read."""
+        arena = self._maps.get(gateway)
+        if arena is None:
+            return False
+        identity, state, *_ = RECORD_HEADER.unpack_from(arena, offset)
+        return bool(identity == ticket and state == RECORD_PROBE)
 
     def _open(self, gateway: int) -> memoryview | None:
         """None when the gateway is gone: its file is removed with it."""

@@ -9,6 +9,7 @@ Runs in: zygote, worker.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TextIO
 
@@ -40,15 +41,18 @@ def set_up(errorlog: str, loglevel: str) -> None:
 
 
 def reopen() -> None:
-    """After log rotation: closes the file; the next line opens it anew."""
+    """After log rotation. Safe in a signal handler: the new file is put under the descriptor of the old one, so
+    nobody who is writing just now, in this thread or another, meets a closed file. When it cannot be opened, the old
+    one is told so and written on."""
     for handler in error_log.handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.acquire()
+        if isinstance(handler, logging.FileHandler) and handler.stream is not None:
             try:
-                handler.close()
-                handler.stream = handler._open()  # noqa: SLF001 - what FileHandler.emit itself does next
-            finally:
-                handler.release()
+                opened = os.open(handler.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            except OSError as error:
+                error_log.error("Error log not reopened: %s", error)
+                continue
+            os.dup2(opened, handler.stream.fileno(), inheritable=False)
+            os.close(opened)
 
 
 class ErrorStream:

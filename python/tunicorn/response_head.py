@@ -13,7 +13,7 @@ import re
 from .layout import FLAG_CLOSE
 
 # RFC 9110 §15, and Gunicorn: the reason phrase may be missing.
-_STATUS = re.compile(r"(\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?")
+_STATUS = re.compile(r"([0-9]{3})(?: [\t\x20-\x7e\x80-\xff]*)?")
 # RFC 9110 §5.6.2 and §5.5.
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _WHITESPACE = " \t"
@@ -80,7 +80,7 @@ class ResponseHead:
             raise InvalidHeader(f"Invalid header value of {name}: {value!r}")
         lower = name.lower()
         if lower == "content-length":
-            return self._content_length(value.strip(_WHITESPACE))
+            return self._content_length(name, value.strip(_WHITESPACE))
         if lower in _SERVERS_OWN:
             if lower == "connection" and value.strip(_WHITESPACE).lower() == "close":
                 self.flags |= FLAG_CLOSE
@@ -92,7 +92,7 @@ class ResponseHead:
             _lines[name, value] = line
         return line
 
-    def _content_length(self, value: str) -> bytes:
+    def _content_length(self, name: str, value: str) -> bytes:
         """Digits only; a repetition must agree, and only one line is sent. 1xx and 204 have none (RFC 9110 §8.6)."""
         if not (value.isascii() and value.isdigit()):
             raise InvalidHeader(f"Invalid Content-Length: {value!r}")
@@ -104,12 +104,12 @@ class ResponseHead:
         if self.status_code < 200 or self.status_code == 204:
             return b""
         self.content_length = length
-        return f"Content-Length: {length}\r\n".encode("latin-1")
+        return f"{name}: {value}\r\n".encode("latin-1")
 
 
 def _status(status: str) -> tuple[int, bytes]:
     if not isinstance(status, str):
-        raise TypeError(f"status {status!r} is not a string")
+        raise TypeError(f"{status!r} is not a string")
     match = _STATUS.fullmatch(status)
     if match is None:
         raise InvalidStatus(f"Invalid response status: {status!r}")

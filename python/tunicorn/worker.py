@@ -101,6 +101,8 @@ class Worker:
             slot.busy(gateway, ticket)
             request = read_record(gateway, ticket, offset, length)
             if request is None:
+                if self._arenas.is_probe(gateway, ticket, offset):
+                    _answer_probe(streams, gateway, ticket)
                 slot.dropped()
                 continue
             environ, body = request
@@ -168,6 +170,13 @@ class Worker:
 
     def _on_usr1(self, _signal: int, _frame: FrameType | None) -> None:
         log.reopen()
+
+
+def _answer_probe(streams: ReplyStreams, gateway: int, ticket: int) -> None:
+    try:
+        streams.to(gateway).end(ticket)
+    except GatewayGone:
+        streams.drop(gateway)
 
 
 def _log_error(environ: dict[str, Any]) -> None:

@@ -98,6 +98,8 @@ export class Dispatcher {
   /** The latest ticket that is known to be claimed. */
   #latestClaimed = 0;
   #capacity = 0;
+  /** The latest ticket that asks how far the queue has been read. */
+  #probe = 0;
   #flushScheduled = false;
   #retryScheduled = false;
 
@@ -232,7 +234,11 @@ export class Dispatcher {
   ): void {
     this.#noteClaimed(frame.ticket);
     const queued = this.#queued.get(frame.ticket);
-    if (queued === undefined) return; // withdrawn: a reply that nobody wants
+    if (queued === undefined) {
+      // Withdrawn: a reply that nobody wants. Or the answer to a probe.
+      if (frame.ticket === this.#probe) this.#recoverLostTickets();
+      return;
+    }
     if (queued.exchange.onReplyFrame(stream, frame, bytes, start, end, complete)) this.#answered(queued);
   }
 
@@ -347,7 +353,7 @@ export class Dispatcher {
       this.#answered(queued);
       queued.exchange.onWorkerDied(reason, ranMs, pid);
     }
-    this.#recoverLostTickets();
+    this.#probeForLost();
   }
 
   timeOut(ticket: number, ranMs: number, pid: number): void {
@@ -358,13 +364,38 @@ export class Dispatcher {
   }
 
   /**
-   * A ticket is lost when its worker died between reading it and noting it on the scoreboard. The FIFO is ordered, so a
-   * ticket that nobody notes although a later one was claimed is suspect; it is enqueued anew when nobody has started it.
+   * A ticket is lost when its worker died between reading it and noting it on the scoreboard. The FIFO is ordered, so
+   * when a probe comes back every ticket before it has been read; one that nobody is on by then was lost.
    */
+  #probeForLost(): void {
+    const isAnyOpen = [...this.#queued.values()].some(({ exchange }) => !exchange.isAnswering);
+    if (!isAnyOpen) return;
+    this.#flushArena();
+    const id = this.#nextId();
+    const place = this.#arena.addProbe(id);
+    if (place === null || !this.#canFlush(place)) {
+      setTimeout(() => this.#probeForLost(), RETRY_MS);
+      return;
+    }
+    this.#probe = id;
+    this.#withdrawn.push({ id, place });
+    this.#tickets.add(id, place.offset, place.length);
+    this.#flush();
+  }
+
+  #canFlush(place: RecordPlace): boolean {
+    try {
+      this.#arena.flush();
+      return true;
+    } catch {
+      this.#arena.release(place); // the tmpfs is full; later there will be room
+      return false;
+    }
+  }
+
   #recoverLostTickets(): void {
-    for (const id of this.#notedTickets()) this.#noteClaimed(id);
     const suspects = [...this.#queued.values()].filter(
-      ({ id, exchange }) => isLater(this.#latestClaimed, id) && !exchange.isAnswering,
+      ({ id, exchange }) => isLater(this.#probe, id) && !exchange.isAnswering,
     );
     if (suspects.length > 0) this.#withdrawUnclaimed(suspects, (lost) => this.#enqueueAnew(lost));
   }

@@ -19,6 +19,7 @@ import {
 import type { FrameHeader } from "../queue/reply-reader.ts";
 import { httpDate, monotonicMs } from "./clock.ts";
 import type { Exchange } from "./dispatcher.ts";
+import { percentDecode } from "./environ.ts";
 import type { Provenance } from "./forwarded.ts";
 import { errorResponse } from "./http1/error-page.ts";
 import type { RequestHead } from "./http1/request-head.ts";
@@ -257,8 +258,9 @@ export class HttpExchange implements Exchange, AccessRecord {
     return this.head.target;
   }
 
+  /** PATH_INFO, as in Gunicorn. */
   get path(): string {
-    return this.head.path;
+    return percentDecode(this.head.path.slice(this.provenance.scriptName.length));
   }
 
   get query(): string {
@@ -278,10 +280,8 @@ export class HttpExchange implements Exchange, AccessRecord {
   }
 
   responseField(name: string): string | undefined {
-    for (const line of this.#fieldLines.toString("latin1").split("\r\n")) {
-      const colon = line.indexOf(":");
-      if (line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
-    }
-    return undefined;
+    const isIt = (line: string): boolean => line.slice(0, line.indexOf(":")).toLowerCase() === name;
+    const line = this.#fieldLines.toString("latin1").split("\r\n").findLast(isIt);
+    return line?.slice(name.length + 1).trim();
   }
 }

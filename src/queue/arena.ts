@@ -7,7 +7,7 @@
  * Runs in: gateway.
  */
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
-import { RECORD, RECORD_READY, RECORD_WITHDRAWN } from "./layout.ts";
+import { BODY_NONE, RECORD, RECORD_PROBE, RECORD_READY, RECORD_WITHDRAWN } from "./layout.ts";
 import { MarshalWriter } from "./marshal.ts";
 import { Segments } from "./segments.ts";
 
@@ -15,6 +15,8 @@ import { Segments } from "./segments.ts";
 export const SEGMENT_BYTES = 64 * 1024;
 /** Segments of an arena. The file is sparse: only what was ever used takes memory. */
 export const SEGMENT_COUNT = 512;
+
+const NO_BYTES = Buffer.alloc(0);
 
 /** Where a record stands. `length` is what the ticket says. */
 export interface RecordPlace {
@@ -57,13 +59,31 @@ export class Arena {
     enqueuedMs: number,
     claimByMs: number,
   ): RecordPlace | null {
+    return this.#add(RECORD_READY, id, environ, bodyKind, body, bodyLength, enqueuedMs, claimByMs);
+  }
+
+  /** Adds a record that is no request: whoever claims it answers END. Returns null when the arena is full now. */
+  addProbe(id: number): RecordPlace | null {
+    return this.#add(RECORD_PROBE, id, NO_BYTES, BODY_NONE, [], 0, 0, 0);
+  }
+
+  #add(
+    state: number,
+    id: number,
+    environ: Uint8Array,
+    bodyKind: number,
+    body: readonly Uint8Array[],
+    bodyLength: number,
+    enqueuedMs: number,
+    claimByMs: number,
+  ): RecordPlace | null {
     const length = RECORD.headerBytes + environ.length + bodyLength;
     const offset = this.#segments.allocate(length);
     if (offset < 0) return null;
     this.#seek(offset, length);
     const { buffer, position } = this.#writer;
     buffer.writeUInt32LE(id, position + RECORD.id);
-    buffer.writeUInt32LE(RECORD_READY | (bodyKind << 8), position + RECORD.state);
+    buffer.writeUInt32LE(state | (bodyKind << 8), position + RECORD.state);
     buffer.writeUInt32LE(environ.length, position + RECORD.environLength);
     buffer.writeUInt32LE(bodyLength, position + RECORD.bodyLength);
     buffer.writeDoubleLE(enqueuedMs, position + RECORD.enqueued);

@@ -27,6 +27,7 @@ export const RECORD = {
 
 export const RECORD_READY = 1;
 export const RECORD_WITHDRAWN = 2;
+export const RECORD_PROBE = 3;
 
 export const BODY_NONE = 0;
 export const BODY_INLINE = 1;

@@ -5,6 +5,7 @@ import { after, describe, it } from "node:test";
 import { type Client, maybeAnswer } from "../compat/support/client.ts";
 import { cleanUp, temporaryDirectory } from "../compat/support/programs.ts";
 import { APPS, Server, status } from "./support/server.ts";
+import { eventually, fileAppears } from "./support/wait.ts";
 
 after(cleanUp);
 
@@ -205,15 +206,9 @@ describe("clients that leave or are slow", () => {
   });
 });
 
-async function fileAppears(path: string): Promise<void> {
-  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
 /** The gateway has closed the connection at its end too. */
 async function gatewayForgets(server: Server, client: Client): Promise<void> {
   const port = client.localPort.toString(16).toUpperCase().padStart(4, "0");
   const ours = new RegExp(`:[0-9A-F]{4} [0-9A-F]{8}:${port} (01|08) `);
-  while (ours.test(readFileSync(`/proc/${server.pid}/net/tcp`, "latin1"))) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  await eventually(() => !ours.test(readFileSync(`/proc/${server.pid}/net/tcp`, "latin1")));
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Address, Client, maybeAnswer, type Response } from "../../compat/support/client.ts";
 import { Running, type Surroundings } from "../../compat/support/programs.ts";
+import { eventually } from "./wait.ts";
 
 export const APPS = join(import.meta.dirname, "../apps");
 
@@ -32,13 +33,15 @@ export class Server {
     this.address = address;
   }
 
-  /** Ready when every worker has been seen to boot and a request was answered, or refused by a limit. */
+  /** Ready when every worker has begun to boot and the first has answered a request. */
   static async start(t: TestContext, words: readonly string[], expected: Expectations = {}): Promise<Server> {
     const running = new Running("tunicorn", ["--bind", "127.0.0.1:0", ...words], { cwd: APPS, ...expected });
     t.after(() => seeOut(running, expected));
     const address = await running.address();
     await running.stderr.count(/Booting worker/, expected.workers ?? 1);
-    return new Server(running, address);
+    const server = new Server(running, address);
+    await server.get("/");
+    return server;
   }
 
   get pid(): number {
@@ -58,13 +61,25 @@ export class Server {
     this.running.signal(name);
   }
 
+  /** The pid of a process of this instance, by its command line. */
+  async child(commandLine: RegExp): Promise<number> {
+    const find = (): number | undefined =>
+      livingGroup(this.pid).find((pid) => commandLine.test(readFileSync(`/proc/${pid}/cmdline`, "latin1")));
+    await eventually(() => find() !== undefined);
+    return find() as number;
+  }
+
+  parentOf(pid: number): number {
+    return Number(statOf(String(pid))[1]);
+  }
+
   connect(): Promise<Client> {
     return Client.connect(this.address);
   }
 
   /** One GET on a connection of its own. */
   async get(path: string): Promise<Response> {
-    return this.request(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
+    return this.request(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
   }
 
   /** One request on a connection of its own; it must be answered. */

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { ask } from "../compat/support/client.ts";
+import { cleanUp, temporaryDirectory } from "../compat/support/programs.ts";
+import { Server, status } from "./support/server.ts";
+import { eventually, fileAppears } from "./support/wait.ts";
+
+after(cleanUp);
+
+describe("limit_request_body", () => {
+  it("answers 413 before the body has arrived when its length is known, and as soon as chunks exceed it", async (t) => {
+    const server = await Server.start(t, ["--limit-request-body", "1000", "basics"]);
+    const announced = await server.request("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
+    assert.equal(announced.statusLine, "HTTP/1.1 413 Content Too Large");
+    const chunk = `1F4\r\n${"x".repeat(500)}\r\n`;
+    const head = "POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert.equal(
+      (await server.request(`${head}${chunk}${chunk}1\r\nx\r\n`)).statusLine,
+      announced.statusLine,
+    );
+    assert.equal((await server.request(`${head}${chunk}${chunk}0\r\n\r\n`)).body.length, 1000);
+  });
+});
+
+describe("the queue's bounds", () => {
+  it("refuse more requests than may wait, and give up those that wait too long, with 503", async (t) => {
+    const server = await Server.start(t, ["--max-queue", "1", "--queue-timeout", "1", "basics"]);
+    const directory = temporaryDirectory();
+    const busy = server.get(`/hold/busy?${directory}`);
+    await fileAppears(join(directory, "began-busy"));
+    const [one, other] = await Promise.all([server.get("/echo/one"), server.get("/echo/other")]);
+    assert.deepEqual([status(one), status(other)], [503, 503]);
+    assert.ok(one.fields.includes("Retry-After: 1"));
+    await server.running.stderr.find(/\[WARNING\] No worker was free for 1 request/);
+    writeFileSync(join(directory, "go"), "");
+    assert.equal((await busy).body, "held busy");
+    assert.equal((await server.get("/echo")).body, "/echo");
+  });
+});
+
+describe("listening", () => {
+  it("at a Unix socket and at an address at once", async (t) => {
+    const path = join(temporaryDirectory(), "socket");
+    const server = await Server.start(t, ["--bind", `unix:${path}`, "--umask", "0117", "basics"]);
+    const { final } = await ask({ path }, "GET /echo/unix HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert.equal(final?.body, "/echo/unix");
+    assert.equal(statSync(path).mode & 0o777, 0o660);
+    assert.match(
+      server.log,
+      new RegExp(`Listening at: http://127\\.0\\.0\\.1:\\d+,unix:${path} \\(${server.pid}\\)`),
+    );
+    await server.running.stop();
+    assert.throws(() => statSync(path), /ENOENT/);
+  });
+});
+
+describe("the access log", () => {
+  it("is Gunicorn's default format, in a file or on stdout, and cannot be forged", async (t) => {
+    const path = join(temporaryDirectory(), "access.log");
+    const server = await Server.start(t, ["--access-logfile", path, "basics"]);
+    await server.request('GET /echo/%0Aforged?q HTTP/1.1\r\nHost: x\r\nUser-Agent: a "quoted" \xe9\r\n\r\n');
+    await eventually(() => readFileSync(path, "utf8").split("\n").length > 2);
+    const line = readFileSync(path, "utf8").split("\n")[1];
+    assert.match(
+      line ?? "",
+      /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET \/echo\/%0Aforged\?q HTTP\/1\.1" 200 13 "-" "a \\"quoted\\" \\xe9"$/,
+    );
+    const toStdout = await Server.start(t, ["--access-logfile", "-", "basics"]);
+    await toStdout.get("/echo/stdout");
+    await toStdout.running.stdout.find(/"GET \/echo\/stdout HTTP\/1\.1" 200 12 /);
+  });
+});

@@ -123,17 +123,12 @@ function bindUnix(address: BindAddress & { kind: "unix" }, umask: number): Liste
 
 /** A socket that somebody else has made: systemd, a supervisor. */
 function inherit(address: BindAddress & { kind: "fd" }): Listener {
-  let handle: RawHandle | number;
-  try {
-    handle = createServerHandle(null, null, null, address.fd);
-  } catch (error) {
-    throw new Error(`fd://${address.fd} is no socket: ${(error as Error).message}`);
-  }
+  const handle = check(address, createServerHandle(null, null, null, address.fd));
   const info: ListenerInfo =
-    typeof handle !== "number" && handle.getsockname === undefined
+    handle.getsockname === undefined
       ? { kind: "unix", host: `fd://${address.fd}`, port: 0 }
       : { kind: "tcp", host: "", port: 0 };
-  return listener(address, check(address, handle), info);
+  return listener(address, handle, info);
 }
 
 function check(address: BindAddress, handle: RawHandle | number): RawHandle {

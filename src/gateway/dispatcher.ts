@@ -11,16 +11,10 @@
 import { join } from "node:path";
 import { Arena, type RecordPlace } from "../queue/arena.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
-import {
-  arenaFile,
-  LOST_TICKET_GRACE_MS,
-  SCOREBOARD_FILE,
-  SLOT_BUSY,
-  TICKETS_FILE,
-} from "../queue/layout.ts";
+import { arenaFile, SCOREBOARD_FILE, TICKETS_FILE } from "../queue/layout.ts";
 import type { FrameHeader } from "../queue/reply-reader.ts";
-import { ScoreboardReader } from "../queue/scoreboard.ts";
 import { TicketWriter } from "../queue/ticket-writer.ts";
+import { ClaimWatch } from "./claim-watch.ts";
 import { monotonicMs } from "./clock.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
@@ -86,7 +80,7 @@ const MAX_ID = 0xffffffff;
 export class Dispatcher {
   readonly #arena: Arena;
   readonly #tickets: TicketWriter;
-  readonly #scoreboard: ScoreboardReader;
+  readonly #claims: ClaimWatch;
   readonly #age: number;
   readonly #bounds: QueueBounds;
   readonly #queued = new Map<number, Queued>();
@@ -108,7 +102,7 @@ export class Dispatcher {
     this.#bounds = bounds;
     this.#arena = new Arena(join(runDirectory, arenaFile(age)));
     this.#tickets = new TicketWriter(join(runDirectory, TICKETS_FILE), age);
-    this.#scoreboard = new ScoreboardReader(join(runDirectory, SCOREBOARD_FILE));
+    this.#claims = new ClaimWatch(join(runDirectory, SCOREBOARD_FILE), age);
   }
 
   /** Requests that are in the queue or in work. */
@@ -317,12 +311,9 @@ export class Dispatcher {
     else this.#withdrawUnclaimed([queued], (unclaimed) => unclaimed.forEach(withdraw));
   }
 
-  /**
-   * Withdraws those tickets that nobody has started, and calls back with their requests: from then on nobody will
-   * start them. The record is marked first and the scoreboard read afterwards (PROTOCOL.md §3).
-   */
+  /** Withdraws those tickets that nobody has started, and calls back with the requests that nobody will start. */
   #withdrawUnclaimed(candidates: readonly Queued[], callback: (unclaimed: readonly Queued[]) => void): void {
-    const noted = this.#notedTickets();
+    const noted = this.#claims.noted();
     const suspects = candidates.filter((queued) => {
       queued.isClaimed = noted.has(queued.id);
       return !queued.isClaimed;
@@ -330,15 +321,9 @@ export class Dispatcher {
     if (suspects.length === 0) return;
     this.#flushArena();
     for (const { place } of suspects) this.#arena.withdraw(place);
-    setTimeout(() => {
-      const startedAfterAll = this.#notedTickets();
-      const isOpen = (queued: Queued): boolean => {
-        queued.isClaimed ||= startedAfterAll.has(queued.id);
-        return this.#queued.get(queued.id) === queued && !queued.exchange.isAnswering && !queued.isClaimed;
-      };
-      // Whoever finished before this look has sent the reply; one turn of the loop reads it.
-      setImmediate(() => setImmediate(() => callback(suspects.filter(isOpen))));
-    }, LOST_TICKET_GRACE_MS);
+    const isOpen = (queued: Queued): boolean =>
+      this.#queued.get(queued.id) === queued && !queued.exchange.isAnswering;
+    this.#claims.settle(suspects, isOpen, callback);
   }
 
   // -- workers that die -------------------------------------------------------------------------------------
@@ -418,19 +403,10 @@ export class Dispatcher {
     if (later.length > 0) setTimeout(() => this.#enqueueAnew(later), RETRY_MS);
   }
 
-  /** Tickets of ours that workers are on now. */
-  #notedTickets(): Set<number> {
-    const noted = new Set<number>();
-    for (const slot of this.#scoreboard.read()) {
-      if (slot.state === SLOT_BUSY && slot.gateway === this.#age) noted.add(slot.ticket);
-    }
-    return noted;
-  }
-
   close(): void {
     this.#arena.close();
     this.#tickets.close();
-    this.#scoreboard.close();
+    this.#claims.close();
   }
 }
 

@@ -185,10 +185,14 @@ export class Gateway {
     this.#checkDrained();
   }
 
-  /** Before the process ends. */
-  close(): void {
-    this.#accessLog?.flushSync();
-    this.#dispatcher?.close();
+  /** Before the process ends: calls back when the access log is written. */
+  close(onClosed: () => void): void {
+    const close = (): void => {
+      this.#dispatcher?.close();
+      onClosed();
+    };
+    if (this.#accessLog === null) close();
+    else this.#accessLog.end(close);
   }
 
   #checkDrained(): void {

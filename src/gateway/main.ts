@@ -7,6 +7,9 @@ import { ErrorLog } from "../logging/error-log.ts";
 import type { GatewayOrder, GatewayReport } from "../queue/gateway-messages.ts";
 import { Gateway } from "./gateway.ts";
 
+/** How long the last lines of the access log may take, ms. */
+const LEAVE_MS = 500;
+
 let gateway: Gateway | null = null;
 
 function report(message: GatewayReport): void {
@@ -14,8 +17,11 @@ function report(message: GatewayReport): void {
 }
 
 function leave(): void {
-  gateway?.close();
-  process.exit(0);
+  const exit = (): never => process.exit(0);
+  if (gateway === null) exit();
+  else gateway.close(exit);
+  // A write to a pipe that nobody reads never ends, and not even `exit` would.
+  setTimeout(() => process.kill(process.pid, "SIGKILL"), LEAVE_MS);
 }
 
 function started(): Gateway {

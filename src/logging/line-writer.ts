@@ -4,9 +4,11 @@
  *
  * Runs in: gateway.
  */
-import { closeSync, openSync, write, writeSync } from "node:fs";
+import { closeSync, openSync, write } from "node:fs";
 
 const STDOUT = 1;
+/** Pause before a pipe that is full is tried again, ms. */
+const RETRY_MS = 10;
 
 export class LineWriter {
   readonly #path: string;
@@ -16,6 +18,7 @@ export class LineWriter {
   #scheduled = false;
   #writing = false;
   #reopenWanted = false;
+  #onEnded: (() => void) | null = null;
 
   /** `-` is stdout. Throws the system's error when the file cannot be opened. */
   constructor(path: string, onError: (error: Error) => void) {
@@ -26,6 +29,7 @@ export class LineWriter {
 
   /** The line ends without a newline. */
   write(line: string): void {
+    if (this.#onEnded !== null) return;
     this.#lines += `${line}\n`;
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -52,19 +56,18 @@ export class LineWriter {
     }
   }
 
-  /** Before the process ends. */
-  flushSync(): void {
-    const bytes = Buffer.from(this.#lines);
-    this.#lines = "";
-    try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
-    } catch (error) {
-      this.#onError(error as Error);
-    }
+  /** Before the process ends: calls back when every line is out, or cannot be. Later lines are dropped. */
+  end(onEnded: () => void): void {
+    this.#onEnded = onEnded;
+    this.#flush();
   }
 
   #flush(): void {
-    if (this.#writing || this.#lines === "") return;
+    if (this.#writing) return;
+    if (this.#lines === "") {
+      this.#onEnded?.();
+      return;
+    }
     const bytes = Buffer.from(this.#lines);
     this.#lines = "";
     this.#writing = true;
@@ -75,6 +78,11 @@ export class LineWriter {
     write(this.#fd, bytes, from, bytes.length - from, null, (error, written) => {
       if (error === null && from + written < bytes.length) {
         this.#write(bytes, from + written);
+        return;
+      }
+      // Whoever shares the pipe may have made it non-blocking.
+      if (error?.code === "EAGAIN") {
+        setTimeout(() => this.#write(bytes, from), RETRY_MS);
         return;
       }
       this.#writing = false;

@@ -13,7 +13,6 @@ export interface Case {
   readonly directory: string;
   readonly app: string;
   readonly path: string;
-  /** Host the application answers to. */
   readonly prepare?: () => void;
   /** Requests per second at 32 connections, as a multiple of Gunicorn sync, that `--check` demands. */
   readonly wanted: number;
@@ -26,13 +25,13 @@ export const CASES: readonly Case[] = [
     name: "django",
     directory: "django_defaults",
     app: "django_defaults.wsgi:application",
-    path: "/",
+    path: "/entries",
     prepare: migrate,
     wanted: 1.5,
   },
 ];
 
-/** The guestbook's page reads from its database. */
+/** The guestbook's entries are read from its database. */
 function migrate(): void {
   const manage = join(ROOT, "examples/django_defaults/manage.py");
   const { status, stderr } = spawnSync(PYTHON, [manage, "migrate", "--verbosity", "0"], { encoding: "utf8" });

@@ -28,7 +28,7 @@ export async function runLoad({ url, connections, seconds }: LoadOptions): Promi
 /** Throws Error when the output is not wrk's. */
 export function parseWrk(output: string): LoadResult {
   const rate = /^Requests\/sec:\s+([\d.]+)$/m.exec(output)?.[1];
-  const p99 = /^\s+99%\s+([\d.]+)(us|ms|s)$/m.exec(output);
+  const p99 = /^\s+99%\s+([\d.]+)(us|ms|s)\s*$/m.exec(output);
   if (rate === undefined || p99 === null) throw new Error(`not the output of wrk:\n${output}`);
   const socketErrors =
     /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output) ?? [];

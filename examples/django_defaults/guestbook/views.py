@@ -24,6 +24,12 @@ def guestbook(request):
     return render(request, "guestbook/guestbook.html", context, status=400 if form.errors else 200)
 
 
+@require_safe
+def entries(_request):
+    """The latest entries, read from the database, as JSON."""
+    return JsonResponse({"entries": list(Entry.objects.values("name", "message")[:10])})
+
+
 def session(request):
     return JsonResponse({"visits": count_visit(request)})
 

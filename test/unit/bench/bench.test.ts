@@ -8,7 +8,7 @@ const OUTPUT = `Running 3s test @ http://127.0.0.1:8000/
   1 threads and 32 connections
   Latency Distribution
      50%    1.05ms
-     99%    1.20s
+     99%    1.20s 
   74201 requests in 3.00s, 11.32MB read
   Socket errors: connect 1, read 2, write 3, timeout 4
   Non-2xx or 3xx responses: 5

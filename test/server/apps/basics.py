@@ -75,7 +75,7 @@ def written(_environ, start_response):
 def replaced(_environ, start_response):
     start_response("200 OK", [("X-First", "1"), ("Content-Length", "3")])
     try:
-        raise ValueError
+        int("no number")
     except ValueError:
         start_response("500 Oops", [("X-Second", "2"), ("Content-Length", "5")], sys.exc_info())
     return [b"error"]

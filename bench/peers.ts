@@ -57,11 +57,11 @@ export class Served {
     this.#process = process;
   }
 
-  static async start(peer: Peer, { directory, app, path }: Case, workers: number): Promise<Served> {
+  static async start(peer: Peer, { directory, app, path, env }: Case, workers: number): Promise<Served> {
     const port = await freePort();
     const child = spawn(peer.program, peer.words(app, port, workers), {
       cwd: join(ROOT, "examples", directory),
-      env: environment(),
+      env: { ...environment(), ...env },
       stdio: ["ignore", "ignore", "ignore"],
     });
     running.add(child);

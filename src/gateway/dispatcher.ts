@@ -8,6 +8,7 @@
  *
  * Runs in: gateway.
  */
+import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { Arena, type RecordPlace } from "../queue/arena.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
@@ -88,12 +89,13 @@ export class Dispatcher {
   readonly #waiting: Waiting[] = [];
   /** Issued since the last flush: their records and tickets are in memory only. */
   #unflushed: Queued[] = [];
-  #lastId = 0;
+  /** Begins at a random id: so a client cannot write a body that passes for the record of a ticket yet to be read. */
+  #lastId = randomInt(MAX_ID);
   /** The latest ticket that is known to be claimed. */
-  #latestClaimed = 0;
+  #latestClaimed = this.#lastId;
   #capacity = 0;
-  /** The latest ticket that asks how far the queue has been read. */
-  #probe = 0;
+  /** Tickets that ask how far the queue has been read, and have no answer yet; the earliest first. */
+  readonly #probes: Withdrawn[] = [];
   #flushScheduled = false;
   #retryScheduled = false;
 
@@ -126,7 +128,12 @@ export class Dispatcher {
       this.#scheduleFlush();
       return true;
     }
-    this.#waiting.push({ exchange, environ: Buffer.from(environ), bodyKind, body, enqueuedMs });
+    if (this.#arena.fits(environ.length, lengthOf(body))) {
+      this.#waiting.push({ exchange, environ: Buffer.from(environ), bodyKind, body, enqueuedMs });
+      this.#probeForRoom();
+    } else {
+      exchange.onNotStored(new Error("the request is larger than the arena"));
+    }
     return true;
   }
 
@@ -138,6 +145,7 @@ export class Dispatcher {
       if (!this.#queued.delete(queued.id)) return;
       this.#arena.withdraw(queued.place);
       this.#withdrawn.push({ id: queued.id, place: queued.place });
+      this.#probeForRoom();
       return;
     }
     const waiting = this.#waiting.findIndex((each) => each.exchange === exchange);
@@ -151,12 +159,10 @@ export class Dispatcher {
     body: readonly Uint8Array[],
     enqueuedMs: number,
   ): boolean {
-    let bodyLength = 0;
-    for (const part of body) bodyLength += part.length;
     const id = this.#nextId();
     const { ageMs } = this.#bounds;
     const claimByMs = Number.isFinite(ageMs) ? enqueuedMs + ageMs : 0;
-    const place = this.#arena.add(id, environ, bodyKind, body, bodyLength, enqueuedMs, claimByMs);
+    const place = this.#arena.add(id, environ, bodyKind, body, lengthOf(body), enqueuedMs, claimByMs);
     if (place === null) return false;
     this.#issue({ id, exchange, place, enqueuedMs, isClaimed: false });
     return true;
@@ -230,7 +236,7 @@ export class Dispatcher {
     const queued = this.#queued.get(frame.ticket);
     if (queued === undefined) {
       // Withdrawn: a reply that nobody wants. Or the answer to a probe.
-      if (frame.ticket === this.#probe) this.#recoverLostTickets();
+      this.#onProbeAnswered(frame.ticket);
       return;
     }
     if (queued.exchange.onReplyFrame(stream, frame, bytes, start, end, complete)) this.#answered(queued);
@@ -313,13 +319,13 @@ export class Dispatcher {
 
   /** Withdraws those tickets that nobody has started, and calls back with the requests that nobody will start. */
   #withdrawUnclaimed(candidates: readonly Queued[], callback: (unclaimed: readonly Queued[]) => void): void {
+    this.#flushArena();
     const noted = this.#claims.noted();
     const suspects = candidates.filter((queued) => {
       queued.isClaimed = noted.has(queued.id);
-      return !queued.isClaimed;
+      return !queued.isClaimed && this.#queued.has(queued.id);
     });
     if (suspects.length === 0) return;
-    this.#flushArena();
     for (const { place } of suspects) this.#arena.withdraw(place);
     const isOpen = (queued: Queued): boolean =>
       this.#queued.get(queued.id) === queued && !queued.exchange.isAnswering;
@@ -354,7 +360,17 @@ export class Dispatcher {
    */
   #probeForLost(): void {
     const isAnyOpen = [...this.#queued.values()].some(({ exchange }) => !exchange.isAnswering);
-    if (!isAnyOpen) return;
+    // The worker may have taken along the probe that those are waiting for that have no place in the arena.
+    if (isAnyOpen || this.#waiting.length > 0) this.#sendProbe();
+  }
+
+  /** Workers drop withdrawn tickets without a word. So where their records fill the arena, a probe must ask. */
+  #probeForRoom(): void {
+    if (this.#waiting.length > 0 && this.#withdrawn.length > 0 && this.#probes.length === 0)
+      this.#sendProbe();
+  }
+
+  #sendProbe(): void {
     this.#flushArena();
     const id = this.#nextId();
     const place = this.#arena.addProbe(id);
@@ -362,10 +378,18 @@ export class Dispatcher {
       setTimeout(() => this.#probeForLost(), RETRY_MS);
       return;
     }
-    this.#probe = id;
-    this.#withdrawn.push({ id, place });
+    this.#probes.push({ id, place });
     this.#tickets.add(id, place.offset, place.length);
     this.#flush();
+  }
+
+  #onProbeAnswered(id: number): void {
+    const answered = this.#probes.findIndex((probe) => probe.id === id);
+    if (answered < 0) return;
+    // Those before it have been read too; if they have no answer, their workers have died.
+    for (const { place } of this.#probes.splice(0, answered + 1)) this.#arena.release(place);
+    this.#recoverLostTickets(id);
+    this.#probeForRoom();
   }
 
   #canFlush(place: RecordPlace): boolean {
@@ -378,9 +402,9 @@ export class Dispatcher {
     }
   }
 
-  #recoverLostTickets(): void {
+  #recoverLostTickets(probe: number): void {
     const suspects = [...this.#queued.values()].filter(
-      ({ id, exchange }) => isLater(this.#probe, id) && !exchange.isAnswering,
+      ({ id, exchange }) => isLater(probe, id) && !exchange.isAnswering,
     );
     if (suspects.length > 0) this.#withdrawUnclaimed(suspects, (lost) => this.#enqueueAnew(lost));
   }
@@ -408,6 +432,12 @@ export class Dispatcher {
     this.#tickets.close();
     this.#claims.close();
   }
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
 }
 
 /** Whether ticket id `a` was given out after `b`; ids wrap at 2³² (serial number arithmetic, RFC 1982). */

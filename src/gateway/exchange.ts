@@ -139,13 +139,14 @@ export class HttpExchange implements Exchange, AccessRecord {
   #begin(frame: FrameHeader, bytes: Buffer, start: number, end: number, complete: boolean): void {
     const { method, minorVersion } = this.head;
     const bodyStart = start + frame.headLength;
-    const isWhole = complete && frame.kind === FRAME_WHOLE;
+    const isWhole = frame.kind === FRAME_WHOLE;
     const framing = responseFraming({
       method,
       minorVersion,
       status: frame.status,
       contentLength: frame.contentLength,
-      wholeLength: isWhole ? end - bodyStart : -1,
+      // Known from the frame's header, however the frame was cut into reads.
+      wholeLength: isWhole ? frame.payloadLength - frame.headLength : -1,
       keepAlive: this.#keepAlive && (frame.flags & FLAG_CLOSE) === 0,
     });
     this.isAnswering = true;
@@ -156,7 +157,7 @@ export class HttpExchange implements Exchange, AccessRecord {
     const fieldsStart = statusEnd + 2;
     this.#fieldLines = bytes.subarray(fieldsStart, bodyStart);
     // A whole small response is one write; else the body follows in writes of its own.
-    const inOne = isWhole && framing.body === "length" && end - bodyStart <= ONE_WRITE_BYTES;
+    const inOne = isWhole && complete && framing.body === "length" && end - bodyStart <= ONE_WRITE_BYTES;
     const bodyEnd = inOne ? Math.min(end, bodyStart + this.#remaining) : bodyStart;
     this.#client.write(
       buildResponseHead({

@@ -7,7 +7,7 @@
  * Runs in: gateway.
  */
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
-import { BODY_NONE, RECORD, RECORD_PROBE, RECORD_READY, RECORD_WITHDRAWN } from "./layout.ts";
+import { RECORD, RECORD_PROBE, RECORD_READY, RECORD_WITHDRAWN } from "./layout.ts";
 import { MarshalWriter } from "./marshal.ts";
 import { Segments } from "./segments.ts";
 
@@ -16,7 +16,8 @@ export const SEGMENT_BYTES = 64 * 1024;
 /** Segments of an arena. The file is sparse: only what was ever used takes memory. */
 export const SEGMENT_COUNT = 512;
 
-const NO_BYTES = Buffer.alloc(0);
+/** Probes that may be on their way at the same time. */
+const PROBES = 128;
 
 /** Where a record stands. `length` is what the ticket says. */
 export interface RecordPlace {
@@ -34,6 +35,9 @@ export class Arena {
   readonly path: string;
   readonly #fd: number;
   readonly #segments: Segments;
+  /** Behind the segments of the requests, so that a full arena can still be asked about. */
+  readonly #probes: Segments;
+  readonly #probesOffset: number;
   /** Records that are not written yet, as they will lie in the file. */
   readonly #writer = new MarshalWriter();
   #runs: Run[] = [];
@@ -43,8 +47,10 @@ export class Arena {
   constructor(path: string, segmentCount = SEGMENT_COUNT, segmentBytes = SEGMENT_BYTES) {
     this.path = path;
     this.#segments = new Segments(segmentCount, segmentBytes);
+    this.#probes = new Segments(1, PROBES * RECORD.headerBytes);
+    this.#probesOffset = segmentCount * segmentBytes;
     this.#fd = openSync(path, "wx+", 0o600);
-    ftruncateSync(this.#fd, segmentCount * segmentBytes);
+    ftruncateSync(this.#fd, this.#probesOffset + this.#probes.segmentBytes);
   }
 
   /**
@@ -59,31 +65,13 @@ export class Arena {
     enqueuedMs: number,
     claimByMs: number,
   ): RecordPlace | null {
-    return this.#add(RECORD_READY, id, environ, bodyKind, body, bodyLength, enqueuedMs, claimByMs);
-  }
-
-  /** Adds a record that is no request: whoever claims it answers END. Returns null when the arena is full now. */
-  addProbe(id: number): RecordPlace | null {
-    return this.#add(RECORD_PROBE, id, NO_BYTES, BODY_NONE, [], 0, 0, 0);
-  }
-
-  #add(
-    state: number,
-    id: number,
-    environ: Uint8Array,
-    bodyKind: number,
-    body: readonly Uint8Array[],
-    bodyLength: number,
-    enqueuedMs: number,
-    claimByMs: number,
-  ): RecordPlace | null {
     const length = RECORD.headerBytes + environ.length + bodyLength;
     const offset = this.#segments.allocate(length);
     if (offset < 0) return null;
     this.#seek(offset, length);
     const { buffer, position } = this.#writer;
     buffer.writeUInt32LE(id, position + RECORD.id);
-    buffer.writeUInt32LE(state | (bodyKind << 8), position + RECORD.state);
+    buffer.writeUInt32LE(RECORD_READY | (bodyKind << 8), position + RECORD.state);
     buffer.writeUInt32LE(environ.length, position + RECORD.environLength);
     buffer.writeUInt32LE(bodyLength, position + RECORD.bodyLength);
     buffer.writeDoubleLE(enqueuedMs, position + RECORD.enqueued);
@@ -92,6 +80,24 @@ export class Arena {
     this.#writer.raw(environ);
     for (const part of body) this.#writer.raw(part);
     return { offset, length };
+  }
+
+  /** Whether there would be room for such a record if nothing else were in the arena. */
+  fits(environLength: number, bodyLength: number): boolean {
+    return this.#segments.fits(RECORD.headerBytes + environLength + bodyLength);
+  }
+
+  /** Adds a record that is no request: whoever claims it answers END. Returns null when there are too many of them. */
+  addProbe(id: number): RecordPlace | null {
+    const length = RECORD.headerBytes;
+    const offset = this.#probes.allocate(length);
+    if (offset < 0) return null;
+    const record = Buffer.alloc(length);
+    record.writeUInt32LE(id, RECORD.id);
+    record[RECORD.state] = RECORD_PROBE;
+    this.#seek(this.#probesOffset + offset, length);
+    this.#writer.raw(record);
+    return { offset: this.#probesOffset + offset, length };
   }
 
   /**
@@ -130,8 +136,9 @@ export class Arena {
   }
 
   /** The place may be used again: the record was answered, or nobody can claim it any more. */
-  release(place: RecordPlace): void {
-    this.#segments.release(place.offset);
+  release({ offset }: RecordPlace): void {
+    if (offset < this.#probesOffset) this.#segments.release(offset);
+    else this.#probes.release(offset - this.#probesOffset);
   }
 
   close(): void {

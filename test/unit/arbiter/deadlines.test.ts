@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Deadlines, monotonicMs } from "../../../src/arbiter/deadlines.ts";
+import { monotonicMs as gatewayMonotonicMs } from "../../../src/gateway/clock.ts";
+import { SLOT_BUSY, SLOT_FREE, SLOT_IDLE, SLOT_RETIRING } from "../../../src/queue/layout.ts";
+import type { SlotRecord } from "../../../src/queue/scoreboard.ts";
+
+const TIMEOUT = 30_000;
+const STARTED = 1000;
+const LATE = STARTED + TIMEOUT + 1;
+
+function slot(changes: Partial<SlotRecord> = {}): SlotRecord {
+  const busy = { age: 3, pid: 4711, generation: 1, state: SLOT_BUSY, gateway: 2, ticket: 77, served: 9 };
+  return { ...busy, startedMs: STARTED, ...changes };
+}
+
+describe("a request", () => {
+  it("is overdue when it has run for longer than the timeout, not earlier", () => {
+    const deadlines = new Deadlines();
+    assert.deepEqual(deadlines.overdue([slot()], TIMEOUT, LATE - 1), []);
+    assert.deepEqual(deadlines.overdue([slot()], TIMEOUT, LATE), [
+      { age: 3, gateway: 2, ticket: 77, ranMs: TIMEOUT + 1 },
+    ]);
+  });
+
+  it("is reported once", () => {
+    const deadlines = new Deadlines();
+    assert.equal(deadlines.overdue([slot()], TIMEOUT, LATE).length, 1);
+    assert.equal(deadlines.overdue([slot()], TIMEOUT, LATE + 250).length, 0);
+  });
+
+  it("is reported although an earlier one on the same slot was", () => {
+    const deadlines = new Deadlines();
+    deadlines.overdue([slot()], TIMEOUT, LATE);
+    const next = slot({ ticket: 78, startedMs: LATE });
+    assert.equal(deadlines.overdue([next], TIMEOUT, LATE).length, 0);
+    assert.equal(deadlines.overdue([next], TIMEOUT, LATE + TIMEOUT + 1)[0]?.ticket, 78);
+  });
+
+  it("is reported although one on another slot began at the same time", () => {
+    const found = new Deadlines().overdue([slot(), slot({ ticket: 78 })], TIMEOUT, LATE);
+    assert.deepEqual(
+      found.map(({ ticket }) => ticket),
+      [77, 78],
+    );
+  });
+
+  it("is never overdue with a timeout of 0", () => {
+    assert.deepEqual(new Deadlines().overdue([slot()], 0, LATE), []);
+  });
+});
+
+describe("a thread", () => {
+  it("that is not on a request is never overdue", () => {
+    for (const state of [SLOT_FREE, SLOT_IDLE, SLOT_RETIRING]) {
+      assert.deepEqual(new Deadlines().overdue([slot({ state })], TIMEOUT, LATE), []);
+    }
+  });
+
+  it("of nobody is never overdue", () => {
+    assert.deepEqual(new Deadlines().overdue([slot({ age: 0 })], TIMEOUT, LATE), []);
+  });
+});
+
+describe("the monotonic clock", () => {
+  it("is the same in arbiter and gateway", () => {
+    const before = monotonicMs();
+    const gateway = gatewayMonotonicMs();
+    const after = monotonicMs();
+    // The gateway's is put together from two clocks of Node, read one after the other.
+    assert.ok(gateway > before - 1 && gateway < after + 1, `${before} ${gateway} ${after}`);
+  });
+});

@@ -4,8 +4,7 @@
  */
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Address, ask } from "./support/client.ts";
-import { Differences, type Explanations, type Observation } from "./support/differences.ts";
+import { type Address, ask } from "../support/client.ts";
 import {
   cleanUp,
   ofBoth,
@@ -13,7 +12,8 @@ import {
   type Program,
   startBoth,
   temporaryDirectory,
-} from "./support/programs.ts";
+} from "../support/programs.ts";
+import { Differences, type Explanations, type Observation } from "./support/differences.ts";
 
 interface Case {
   readonly title: string;

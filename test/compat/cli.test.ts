@@ -8,9 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { ask } from "./support/client.ts";
-import { Differences, type Explanations, type Observation } from "./support/differences.ts";
-import { comparableOutput } from "./support/printed-text.ts";
+import { ask } from "../support/client.ts";
 import {
   type Both,
   cleanUp,
@@ -20,7 +18,9 @@ import {
   type Program,
   Running,
   temporaryDirectory,
-} from "./support/programs.ts";
+} from "../support/programs.ts";
+import { Differences, type Explanations, type Observation } from "./support/differences.ts";
+import { comparableOutput } from "./support/printed-text.ts";
 
 interface Case {
   readonly title: string;

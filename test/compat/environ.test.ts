@@ -6,8 +6,7 @@
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Address, type Answer, ask } from "./support/client.ts";
-import { Differences, type Explanations, type Observation } from "./support/differences.ts";
+import { type Address, type Answer, ask } from "../support/client.ts";
 import {
   APPS,
   type Both,
@@ -18,7 +17,8 @@ import {
   type Program,
   startBoth,
   temporaryDirectory,
-} from "./support/programs.ts";
+} from "../support/programs.ts";
+import { Differences, type Explanations, type Observation } from "./support/differences.ts";
 
 /** On IPv4 the peer is in forwarded_allow_ips, on IPv6 it is not, and a Unix socket's always is. */
 type Peer = "trusted" | "untrusted" | "unix";

@@ -8,10 +8,10 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { type Address, Client, maybeAnswer } from "./support/client.ts";
+import { type Address, Client, maybeAnswer } from "../support/client.ts";
+import { cleanUp, ofBoth, type Program, Running, temporaryDirectory } from "../support/programs.ts";
 import { Differences, type Explanations, type Observation } from "./support/differences.ts";
 import { type SpokenLine, spokenLines } from "./support/printed-text.ts";
-import { cleanUp, ofBoth, type Program, Running, temporaryDirectory } from "./support/programs.ts";
 
 interface Server {
   readonly running: Running;

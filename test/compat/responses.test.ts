@@ -3,10 +3,10 @@
  * the error log says of it.
  */
 import { after, before, describe, it } from "node:test";
-import { type Address, type Answer, ask, Client, maybeAnswer, type Response } from "./support/client.ts";
+import { type Address, type Answer, ask, Client, maybeAnswer, type Response } from "../support/client.ts";
+import { type Both, cleanUp, ofBoth, type Pair, type Program, startBoth } from "../support/programs.ts";
 import { Differences, type Explanations, type Observation } from "./support/differences.ts";
 import { comparableLog } from "./support/printed-text.ts";
-import { type Both, cleanUp, ofBoth, type Pair, type Program, startBoth } from "./support/programs.ts";
 
 interface Case {
   readonly title: string;

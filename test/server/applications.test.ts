@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { cpSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, describe, it, type TestContext } from "node:test";
-import { cleanUp, EXAMPLES, temporaryDirectory } from "../compat/support/programs.ts";
+import { cleanUp, EXAMPLES, temporaryDirectory } from "../support/programs.ts";
 import { Server } from "./support/server.ts";
 
 after(cleanUp);

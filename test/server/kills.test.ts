@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { after, it } from "node:test";
-import { type Client, fieldValue, type Response } from "../compat/support/client.ts";
-import { cleanUp } from "../compat/support/programs.ts";
+import { type Client, fieldValue, type Response } from "../support/client.ts";
+import { cleanUp } from "../support/programs.ts";
+import { eventually } from "../support/wait.ts";
 import { Server, status } from "./support/server.ts";
-import { eventually } from "./support/wait.ts";
 
 after(cleanUp);
 

@@ -2,25 +2,13 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { type Client, maybeAnswer } from "../compat/support/client.ts";
-import { cleanUp, temporaryDirectory } from "../compat/support/programs.ts";
+import { cleanUp, temporaryDirectory } from "../support/programs.ts";
+import { eventually, fileAppears } from "../support/wait.ts";
+import { HeldRequest, letGo } from "./support/held-request.ts";
 import { Load } from "./support/load.ts";
 import { livingGroup, runDirectories, Server, status } from "./support/server.ts";
-import { eventually, fileAppears } from "./support/wait.ts";
 
 after(cleanUp);
-
-/** A request that a worker is on; it ends when the file `go` is there. */
-async function hold(
-  server: Server,
-  directory: string,
-  name: string,
-): Promise<{ client: Client; pid: number }> {
-  const client = await server.connect();
-  client.send(`GET /hold/${name}?${directory} HTTP/1.1\r\nHost: x\r\n\r\n`);
-  const pid = Number(await fileAppears(join(directory, `began-${name}`)));
-  return { client, pid };
-}
 
 const SIGNAL_LOST = /Worker \(pid:\d+\) was sent SIGKILL|worker \(pid:\d+\) was killed by SIGKILL/;
 
@@ -28,15 +16,14 @@ describe("stopping", () => {
   it("by TERM finishes the requests in work and those that wait, and exits with 0", async (t) => {
     const server = await Server.start(t, ["basics"]);
     const directory = temporaryDirectory();
-    const { client } = await hold(server, directory, "working");
+    const held = await HeldRequest.begin(server, directory, "working");
     const waiting = await server.connect();
     waiting.send("GET /echo/waiting HTTP/1.1\r\nHost: x\r\n\r\n");
     assert.equal(status(await server.request("BAD\r\n\r\n")), 400); // so it has arrived
     server.signal("SIGTERM");
     await server.running.stderr.find(/Handling signal: term/);
-    writeFileSync(join(directory, "go"), "");
-    const first = (await maybeAnswer(client, "GET")).final;
-    assert.equal(first?.body, "held working");
+    letGo(directory);
+    assert.equal((await held.maybeResponse())?.body, "held working");
     assert.equal((await waiting.maybeResponse("GET"))?.body, "/echo/waiting");
     const { code } = await server.running.waitForExit();
     assert.equal(code, 0);
@@ -46,7 +33,7 @@ describe("stopping", () => {
   for (const signal of ["SIGINT", "SIGQUIT"] as const) {
     it(`by ${signal} does not wait for requests, and exits with 0`, async (t) => {
       const server = await Server.start(t, ["basics"]);
-      const { client } = await hold(server, temporaryDirectory(), "working");
+      const { client } = await HeldRequest.begin(server, temporaryDirectory(), "working");
       server.signal(signal);
       assert.equal((await server.running.waitForExit()).code, 0);
       assert.equal(await client.rest(), "");
@@ -56,7 +43,7 @@ describe("stopping", () => {
   it("by TERM ends after graceful_timeout what does not end by itself", async (t) => {
     const server = await Server.start(t, ["--graceful-timeout", "1", "basics"]);
     const directory = temporaryDirectory();
-    await hold(server, directory, "stuck");
+    await HeldRequest.begin(server, directory, "stuck");
     server.signal("SIGTERM");
     assert.equal((await server.running.waitForExit()).code, 0);
   });
@@ -64,7 +51,7 @@ describe("stopping", () => {
   it("by SIGKILL leaves no process, and the next start removes what was left", async (t) => {
     const server = await Server.start(t, ["--workers", "2", "basics"], { workers: 2 });
     const directory = temporaryDirectory();
-    await hold(server, directory, "busy");
+    await HeldRequest.begin(server, directory, "busy");
     server.signal("SIGKILL");
     await eventually(() => livingGroup(server.pid).length === 0, 1000);
     assert.notDeepEqual(runDirectories(server.pid), []);
@@ -77,16 +64,14 @@ describe("a process that dies", () => {
   it("as a worker in mid-request costs that request, which gets 502, and is replaced", async (t) => {
     const server = await Server.start(t, ["--workers", "2", "basics"], { workers: 2, trouble: SIGNAL_LOST });
     const directory = temporaryDirectory();
-    const one = await hold(server, directory, "one");
-    const other = await hold(server, directory, "other");
+    const one = await HeldRequest.begin(server, directory, "one");
+    const other = await HeldRequest.begin(server, directory, "other");
     process.kill(one.pid, "SIGKILL");
-    const lost = (await maybeAnswer(one.client, "GET")).final;
-    assert.equal(lost?.statusLine, "HTTP/1.1 502 Bad Gateway");
+    assert.equal((await one.maybeResponse())?.statusLine, "HTTP/1.1 502 Bad Gateway");
     await server.running.stderr.find(/was killed by SIGKILL after [\d.]+s in request GET \/hold\/one\?/);
-    writeFileSync(join(directory, "go"), "");
-    assert.equal((await maybeAnswer(other.client, "GET")).final?.body, "held other");
+    letGo(directory);
+    assert.equal((await other.maybeResponse())?.body, "held other");
     await server.running.stderr.count(/Booting worker/, 3);
-    for (const { client } of [one, other]) client.close();
   });
 
   it("as a worker by os._exit is told with its exit code", async (t) => {
@@ -158,8 +143,8 @@ describe("reloading", () => {
       await server.running.stderr.find(/Generation 2 is ready/);
       await load.reaches(load.answered + 50);
       assert.deepEqual(await load.stop(), []);
-      assert.equal((await server.get("/")).body, "v2");
       await eventually(() => livingGroup(server.pid).length === 5); // arbiter, gateway, zygote, two workers
+      assert.equal((await server.get("/")).body, "v2");
     });
   }
 
@@ -179,19 +164,20 @@ describe("reloading", () => {
     writeFileSync(app, VERSIONED("mended"));
     server.signal("SIGHUP");
     await server.running.stderr.find(/is ready; generation 1 finishes/);
+    // Until it is told so, the old worker may claim once more.
+    await server.running.stderr.find(new RegExp(`Worker exiting \\(pid: ${server.booted[0]}\\)`));
     assert.equal((await server.get("/")).body, "mended");
   });
 
   it("lets the old generation finish what it is on", async (t) => {
     const server = await Server.start(t, ["basics"]);
     const directory = temporaryDirectory();
-    const { client } = await hold(server, directory, "old");
+    const held = await HeldRequest.begin(server, directory, "old");
     server.signal("SIGHUP");
     await server.running.stderr.find(/Generation 2 is ready/);
     assert.equal((await server.get("/echo")).body, "/echo");
-    writeFileSync(join(directory, "go"), "");
-    assert.equal((await maybeAnswer(client, "GET")).final?.body, "held old");
-    client.close();
+    letGo(directory);
+    assert.equal((await held.maybeResponse())?.body, "held old");
   });
 });
 

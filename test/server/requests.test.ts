@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { type Client, maybeAnswer } from "../compat/support/client.ts";
-import { cleanUp, temporaryDirectory } from "../compat/support/programs.ts";
+import { type Client, maybeAnswer } from "../support/client.ts";
+import { cleanUp, temporaryDirectory } from "../support/programs.ts";
+import { eventually, fileAppears } from "../support/wait.ts";
 import { APPS, Server, status } from "./support/server.ts";
-import { eventually, fileAppears } from "./support/wait.ts";
 
 after(cleanUp);
 

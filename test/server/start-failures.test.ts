@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { cleanUp, Running, type Surroundings, temporaryDirectory } from "../compat/support/programs.ts";
+import { cleanUp, Running, type Surroundings, temporaryDirectory } from "../support/programs.ts";
 import { APPS, livingGroup, runDirectories, Server } from "./support/server.ts";
 
 after(cleanUp);

@@ -8,7 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { type Both, PROGRAMS, type Program } from "./programs.ts";
+import { type Both, PROGRAMS, type Program } from "../../support/programs.ts";
 
 /** What one program did, by aspect: a key of the environ, a stream, the exit code. Absent aspects are undefined. */
 export type Observation = Readonly<Record<string, string | undefined>>;

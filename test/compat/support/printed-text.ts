@@ -2,7 +2,7 @@
  * Makes what the two programs print comparable: times, process ids, ports, names and versions go, and of a traceback the
  * frames that are not the application's, because how a server calls it is its own affair.
  */
-import { APPS } from "./programs.ts";
+import { APPS } from "../../support/programs.ts";
 
 /** Of a line of the error log. */
 const HEAD = /^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[(?<pid>\d+)\] /;

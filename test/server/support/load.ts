@@ -4,8 +4,8 @@
  * A response that says `Connection: close` is followed by a new connection, as any client does it; a connection that ends
  * without a response is a lost request.
  */
-import { type Address, Client, fieldValue, type Response } from "../../compat/support/client.ts";
-import { eventually } from "./wait.ts";
+import { type Address, Client, fieldValue, type Response } from "../../support/client.ts";
+import { eventually } from "../../support/wait.ts";
 
 export class Load {
   answered = 0;

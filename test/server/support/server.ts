@@ -7,9 +7,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type Address, Client, maybeAnswer, type Response } from "../../compat/support/client.ts";
-import { Running, type Surroundings } from "../../compat/support/programs.ts";
-import { eventually } from "./wait.ts";
+import { type Address, Client, maybeAnswer, type Response } from "../../support/client.ts";
+import { Running, type Surroundings } from "../../support/programs.ts";
+import { eventually } from "../../support/wait.ts";
 
 export const APPS = join(import.meta.dirname, "../apps");
 
@@ -35,8 +35,7 @@ export class Server {
 
   /** Ready when every worker has begun to boot and the first has answered a request. */
   static async start(t: TestContext, words: readonly string[], expected: Expectations = {}): Promise<Server> {
-    const running = new Running("tunicorn", ["--bind", "127.0.0.1:0", ...words], { cwd: APPS, ...expected });
-    t.after(() => seeOut(running, expected));
+    const running = launch(t, ["--bind", "127.0.0.1:0", ...words], expected);
     const address = await running.address();
     await running.stderr.count(/Booting worker/, expected.workers ?? 1);
     const server = new Server(running, address);
@@ -91,6 +90,13 @@ export class Server {
     assert.ok(final, `no answer to ${text.slice(0, 60)}; log:\n${this.log}`);
     return final;
   }
+}
+
+/** Starts it, waits for nothing, and sees it out. */
+export function launch(t: TestContext, words: readonly string[], expected: Expectations = {}): Running {
+  const running = new Running("tunicorn", words, { cwd: APPS, ...expected });
+  t.after(() => seeOut(running, expected));
+  return running;
 }
 
 export function status(response: Response | undefined): number {

@@ -14,7 +14,7 @@ import type { Address } from "./client.ts";
 export type Program = "gunicorn" | "tunicorn";
 export const PROGRAMS: readonly Program[] = ["gunicorn", "tunicorn"];
 
-const ROOT = resolve(import.meta.dirname, "../../..");
+const ROOT = resolve(import.meta.dirname, "../..");
 export const APPS = join(ROOT, "test/compat/apps");
 export const EXAMPLES = join(ROOT, "examples");
 
@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly env?: Environment;
   /** The working directory. */
   readonly cwd?: string;
+  /** What it gets as descriptors 3 and up. */
+  readonly descriptors?: readonly number[];
 }
 
 export interface Exit {
@@ -72,12 +74,12 @@ export class Running {
   readonly exit: Promise<Exit>;
   readonly #process: ChildProcess;
 
-  constructor(program: Program, words: readonly string[], { env = {}, cwd = APPS }: Surroundings = {}) {
+  constructor(program: Program, words: readonly string[], { env = {}, cwd = APPS, descriptors = [] }: Surroundings = {}) {
     this.program = program;
     this.#process = spawn(EXECUTABLES[program], words, {
       cwd,
       env: environment(program, env),
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", ...descriptors],
       detached: true,
     });
     this.stdout.read(this.#process.stdout);

@@ -1,0 +1,134 @@
+"""Reading the records that tickets point to."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tunicorn.arena import Arenas
+from tunicorn.layout import (
+    BODY_INLINE,
+    BODY_NONE,
+    BODY_SPOOLED,
+    RECORD_HEADER,
+    RECORD_PROBE,
+    RECORD_READY,
+    RECORD_WITHDRAWN,
+    arena_file,
+)
+
+GATEWAY = 3
+TICKET = 7
+NOW = 1000.0  # seconds
+ENVIRON = b"{Z\x08HTTP_X_Az\x01b0"
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunicorn.arena.monotonic", lambda: NOW)
+
+
+def record(
+    *,
+    ticket: int = TICKET,
+    state: int = RECORD_READY,
+    kind: int = BODY_NONE,
+    body: bytes = b"",
+    claim_by_ms: float = 0.0,
+) -> bytes:
+    header = RECORD_HEADER.pack(ticket, state, kind, len(ENVIRON), len(body), NOW * 1e3, claim_by_ms)
+    return header + ENVIRON + body
+
+
+def arenas(directory: Path, *records: bytes) -> Arenas:
+    (directory / arena_file(GATEWAY)).write_bytes(b"".join(records))
+    return Arenas(str(directory))
+
+
+def test_a_record_is_read_where_its_ticket_says(tmp_path: Path) -> None:
+    first, second = record(ticket=1, kind=BODY_INLINE, body=b"other"), record(kind=BODY_INLINE, body=b"body")
+    request = arenas(tmp_path, first, second).read(GATEWAY, TICKET, len(first), len(second))
+    assert request is not None
+    environ, body = request
+    assert environ == {"HTTP_X_A": "b"}
+    assert body.read() == b"body"
+
+
+def test_keys_of_the_environ_are_interned(tmp_path: Path) -> None:
+    request = arenas(tmp_path, record()).read(GATEWAY, TICKET, 0, 0)
+    assert request is not None
+    [key] = request[0]
+    assert key is sys.intern("HTTP_X_A")
+
+
+def test_a_request_without_a_body_has_an_empty_input(tmp_path: Path) -> None:
+    request = arenas(tmp_path, record()).read(GATEWAY, TICKET, 0, 0)
+    assert request is not None
+    assert request[1].read() == b""
+
+
+def test_a_request_is_a_copy_so_that_its_place_may_be_used_again(tmp_path: Path) -> None:
+    written = record(kind=BODY_INLINE, body=b"body")
+    arena = arenas(tmp_path, written)
+    request = arena.read(GATEWAY, TICKET, 0, 0)
+    with (tmp_path / arena_file(GATEWAY)).open("r+b") as file:
+        file.write(b"x" * len(written))
+    assert request is not None
+    assert request[0] == {"HTTP_X_A": "b"}
+    assert request[1].read() == b"body"
+
+
+def test_a_spooled_body_is_read_from_its_file_as_from_any_file(tmp_path: Path) -> None:
+    spool = tmp_path / "b\xf6dy"
+    spool.write_bytes(b"line 1\nline 2\n")
+    request = arenas(tmp_path, record(kind=BODY_SPOOLED, body=os.fsencode(spool))).read(GATEWAY, TICKET, 0, 0)
+    assert request is not None
+    with request[1] as body:
+        assert isinstance(body, io.BufferedReader)
+        assert body.readline() == b"line 1\n"
+        assert list(body) == [b"line 2\n"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(record(state=RECORD_WITHDRAWN), id="withdrawn"),
+        pytest.param(record(ticket=TICKET + 1), id="stale: the place is another request's by now"),
+        pytest.param(record(claim_by_ms=NOW * 1e3 - 1), id="past its deadline"),
+        pytest.param(record(kind=BODY_SPOOLED, body=b"/nowhere/body"), id="its spool file is gone"),
+        pytest.param(record(state=RECORD_PROBE), id="a probe"),
+    ],
+)
+def test_nothing_is_read_for_a_ticket_that_nobody_wants(written: bytes, tmp_path: Path) -> None:
+    assert arenas(tmp_path, written).read(GATEWAY, TICKET, 0, len(written)) is None
+
+
+def test_a_record_is_read_up_to_its_deadline(tmp_path: Path) -> None:
+    assert arenas(tmp_path, record(claim_by_ms=NOW * 1e3)).read(GATEWAY, TICKET, 0, 0) is not None
+
+
+def test_nothing_is_read_for_a_gateway_that_is_gone(tmp_path: Path) -> None:
+    assert Arenas(str(tmp_path)).read(GATEWAY, TICKET, 0, 0) is None
+
+
+def test_an_arena_is_mapped_once_and_seen_as_it_is_written(tmp_path: Path) -> None:
+    arena = arenas(tmp_path, record())
+    assert arena.read(GATEWAY, TICKET, 0, 0) is not None
+    with (tmp_path / arena_file(GATEWAY)).open("r+b") as file:
+        file.write(record(ticket=TICKET + 1))
+    (tmp_path / arena_file(GATEWAY)).unlink()
+    assert arena.read(GATEWAY, TICKET, 0, 0) is None
+    assert arena.read(GATEWAY, TICKET + 1, 0, 0) is not None
+
+
+def test_only_a_probe_of_this_ticket_is_one(tmp_path: Path) -> None:
+    arena = arenas(tmp_path, record(state=RECORD_PROBE), record())
+    assert not arena.is_probe(GATEWAY, TICKET, 0), "nothing of this gateway was read yet"
+    arena.read(GATEWAY, TICKET, 0, 0)
+    assert arena.is_probe(GATEWAY, TICKET, 0)
+    assert not arena.is_probe(GATEWAY, TICKET + 1, 0)
+    assert not arena.is_probe(GATEWAY, TICKET, len(record()))

@@ -1,0 +1,188 @@
+"""Frames on a real socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tunicorn.layout import (
+    FRAME_BODY,
+    FRAME_END,
+    FRAME_FAIL,
+    FRAME_HEAD,
+    FRAME_HEADER,
+    FRAME_HELLO,
+    FRAME_WHOLE,
+    PROTOCOL_VERSION,
+    replies_file,
+)
+from tunicorn.reply import GatewayGone, ReplyStream, ReplyStreams
+from tunicorn.response_head import ResponseHead
+
+GATEWAY = 3
+AGE = 5
+SLOT = 8
+TICKET = 7
+HELLO = (FRAME_HELLO, AGE, b"")
+HEAD = ResponseHead("200 OK", [("X-A", "b")])
+BLOCK = b"200 OK\r\nX-A: b\r\n"
+
+
+@dataclass
+class Gateway:
+    """The other end: a listening socket, and what it reads."""
+
+    directory: Path
+    listener: socket.socket
+
+    def accept(self) -> socket.socket:
+        return self.listener.accept()[0]
+
+    def stream(self) -> tuple[ReplyStream, socket.socket]:
+        stream = ReplyStream(str(self.directory), GATEWAY, AGE, SLOT)
+        accepted = self.accept()
+        assert read_frame(accepted) == HELLO
+        return stream, accepted
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / replies_file(GATEWAY)))
+        listener.listen()
+        yield Gateway(tmp_path, listener)
+
+
+def read_exactly(accepted: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        chunk = accepted.recv(min(65536, length - len(data)))
+        assert chunk, "the stream ended in the middle of a frame"
+        data += chunk
+    return data
+
+
+def read_frame(accepted: socket.socket) -> tuple[int, int, bytes]:
+    """Kind, ticket (in HELLO: the age) and payload."""
+    header = FRAME_HEADER.unpack(read_exactly(accepted, FRAME_HEADER.size))
+    return header[1], header[4], read_exactly(accepted, header[0])
+
+
+def test_hello_says_who_the_thread_is(gateway: Gateway) -> None:
+    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, SLOT)
+    with gateway.accept() as accepted:
+        assert FRAME_HEADER.unpack(accepted.recv(FRAME_HEADER.size)) == (
+            0,
+            FRAME_HELLO,
+            0,
+            PROTOCOL_VERSION,
+            AGE,
+            SLOT,
+            os.getpid(),
+        )
+    stream.close()
+
+
+def test_frames_come_in_the_order_in_which_they_were_sent(gateway: Gateway) -> None:
+    stream, accepted = gateway.stream()
+    stream.head(TICKET, HEAD, b"first")
+    stream.body(TICKET, b"second")
+    stream.end(TICKET)
+    stream.whole(TICKET + 1, HEAD, b"all")
+    stream.fail(TICKET + 2)
+    stream.close()
+    with accepted:
+        assert [read_frame(accepted) for _ in range(5)] == [
+            (FRAME_HEAD, TICKET, BLOCK + b"first"),
+            (FRAME_BODY, TICKET, b"second"),
+            (FRAME_END, TICKET, b""),
+            (FRAME_WHOLE, TICKET + 1, BLOCK + b"all"),
+            (FRAME_FAIL, TICKET + 2, b""),
+        ]
+        assert accepted.recv(1) == b""
+
+
+@pytest.mark.parametrize("length", [65535, 65536, 65537, 5_000_000])
+def test_a_large_body_arrives_whole_while_the_worker_waits(length: int, gateway: Gateway) -> None:
+    stream, accepted = gateway.stream()
+    body = os.urandom(length)
+    received: list[tuple[int, int, bytes]] = []
+    reader = threading.Thread(target=lambda: received.extend(read_frame(accepted) for _ in range(3)))
+    reader.start()
+    stream.whole(TICKET, HEAD, body)
+    stream.body(TICKET + 1, body)
+    stream.end(TICKET + 1)
+    reader.join()
+    accepted.close()
+    stream.close()
+    assert received == [
+        (FRAME_WHOLE, TICKET, BLOCK + body),
+        (FRAME_BODY, TICKET + 1, body),
+        (FRAME_END, TICKET + 1, b""),
+    ]
+
+
+@pytest.mark.parametrize("taken", [0, 1, 20, FRAME_HEADER.size + len(BLOCK), FRAME_HEADER.size + 100])
+def test_a_frame_is_whole_wherever_the_system_stops_in_it(
+    taken: int, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sendmsg(self: socket.socket, buffers: list[bytes]) -> int:
+        return self.send(b"".join(buffers)[:taken]) if taken else 0
+
+    monkeypatch.setattr(socket.socket, "sendmsg", sendmsg)
+    stream, accepted = gateway.stream()
+    body = bytes(range(256)) * 300
+    stream.whole(TICKET, HEAD, body)
+    stream.close()
+    with accepted:
+        assert read_frame(accepted) == (FRAME_WHOLE, TICKET, BLOCK + body)
+        assert accepted.recv(1) == b""
+
+
+def test_a_gateway_that_does_not_listen_is_gone(tmp_path: Path, gateway: Gateway) -> None:
+    with pytest.raises(GatewayGone):
+        ReplyStream(str(tmp_path / "nowhere"), GATEWAY, AGE, SLOT)
+    gateway.listener.close()
+    with pytest.raises(GatewayGone):
+        ReplyStream(str(gateway.directory), GATEWAY, AGE, SLOT)
+
+
+def test_a_gateway_that_died_is_gone_for_every_frame(gateway: Gateway) -> None:
+    stream, accepted = gateway.stream()
+    accepted.close()
+    for body in (b"small", b"x" * 100_000):
+        with pytest.raises(GatewayGone):
+            stream.whole(TICKET, HEAD, body)
+    with pytest.raises(GatewayGone):
+        stream.end(TICKET)
+    stream.close()
+
+
+def test_a_thread_has_one_stream_for_each_gateway(gateway: Gateway) -> None:
+    streams = ReplyStreams(str(gateway.directory), AGE, SLOT)
+    stream = streams.to(GATEWAY)
+    assert streams.to(GATEWAY) is stream
+    with pytest.raises(GatewayGone):
+        streams.to(GATEWAY + 1)
+    streams.drop(GATEWAY)
+
+
+def test_a_stream_that_was_dropped_is_connected_anew(gateway: Gateway) -> None:
+    streams = ReplyStreams(str(gateway.directory), AGE, SLOT)
+    streams.to(GATEWAY)
+    with gateway.accept() as first:
+        streams.drop(GATEWAY)
+        streams.drop(GATEWAY)
+        assert read_frame(first) == HELLO
+        assert first.recv(1) == b"", "the old one is closed"
+    streams.to(GATEWAY).end(TICKET)
+    with gateway.accept() as second:
+        assert read_frame(second) == HELLO
+        assert read_frame(second) == (FRAME_END, TICKET, b"")
+    streams.drop(GATEWAY)

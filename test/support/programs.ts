@@ -74,7 +74,11 @@ export class Running {
   readonly exit: Promise<Exit>;
   readonly #process: ChildProcess;
 
-  constructor(program: Program, words: readonly string[], { env = {}, cwd = APPS, descriptors = [] }: Surroundings = {}) {
+  constructor(
+    program: Program,
+    words: readonly string[],
+    { env = {}, cwd = APPS, descriptors = [] }: Surroundings = {},
+  ) {
     this.program = program;
     this.#process = spawn(EXECUTABLES[program], words, {
       cwd,

@@ -130,8 +130,10 @@ class Worker:
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
 
         def serve(slot: Slot) -> None:
-            self._serve(slot)
-            os.write(write_end, b"\0")
+            try:
+                self._serve(slot)
+            finally:
+                os.write(write_end, b"\0")
 
         threads = [threading.Thread(target=serve, args=(slot,), daemon=True) for slot in self._slots]
         for thread in threads:
@@ -180,5 +182,6 @@ def _answer_probe(streams: ReplyStreams, gateway: int, ticket: int) -> None:
 
 
 def _log_error(environ: dict[str, Any]) -> None:
-    """The traceback with the request it belongs to."""
-    log.error_log.exception("Error handling request %s %s", environ["REQUEST_METHOD"], environ["RAW_URI"])
+    """The traceback with the request it belongs to. What the application has left of the environ may be anything."""
+    method, uri = environ.get("REQUEST_METHOD"), environ.get("RAW_URI")
+    log.error_log.exception("Error handling request %s %s", method, uri)

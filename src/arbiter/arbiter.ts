@@ -77,6 +77,8 @@ export class Arbiter implements GenerationEvents {
   #exitCode = 0;
   #exitReason = "";
   #isQuick = false;
+  /** While stopping: no gateway is left, and so no request. */
+  #isDrained = false;
   /** Keeps the FIFO, and the tickets in it, while no gateway lives. */
   #queueFd = -1;
 
@@ -151,6 +153,8 @@ export class Arbiter implements GenerationEvents {
   }
 
   #beginStop(limitMs: number): void {
+    // Now, not at the end: whoever comes is refused, and does not wait for an answer that nobody will give.
+    if (this.#state !== "stopping") for (const listener of this.#options.listeners) listener.close();
     this.#state = "stopping";
     if (this.#next !== null) this.#abandon(this.#next);
     setTimeout(() => this.#stopNow(), limitMs);
@@ -165,6 +169,7 @@ export class Arbiter implements GenerationEvents {
 
   /** No client is left: the workers may go. */
   #onDrained(): void {
+    this.#isDrained = true;
     for (const generation of this.#generations) {
       if (this.#isQuick) for (const worker of generation.workers) generation.signal(worker, "SIGQUIT");
       generation.retireAll();
@@ -173,14 +178,18 @@ export class Arbiter implements GenerationEvents {
   }
 
   #endWhenAlone(): void {
-    if (this.#state === "stopping" && this.#generations.size === 0) this.#end();
+    if (this.#isDrained && this.#generations.size === 0) this.#end();
+  }
+
+  /** Nothing that dies is started again. A graceful stop may still need workers: requests wait for them. */
+  get #isLeaving(): boolean {
+    return this.#isQuick || this.#isDrained;
   }
 
   #end(): void {
     const level = this.#exitCode === 0 ? "info" : "error";
     this.#log.write(level, "Shutting down: Master");
     if (this.#exitReason !== "") this.#log.write(level, `Reason: ${this.#exitReason}`);
-    for (const listener of this.#options.listeners) listener.close();
     this.#options.pidfile?.remove();
     if (this.#queueFd >= 0) closeSync(this.#queueFd);
     this.#directory.remove();
@@ -265,7 +274,7 @@ export class Arbiter implements GenerationEvents {
     this.#log.write(exit.level, exit.message);
     this.#forget(worker, exit.reason);
     generation.closeWhenEmpty();
-    if (generation.isClosing || this.#state === "stopping") return;
+    if (generation.isClosing || this.#isLeaving) return;
     if (worker.hasBooted || isExpected) generation.manage();
     else this.#onBootFailed(generation, code);
   }
@@ -292,7 +301,7 @@ export class Arbiter implements GenerationEvents {
   #manageAfterPause(generation: Generation): void {
     this.#pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2), LONGEST_PAUSE_MS);
     setTimeout(() => {
-      if (this.#state !== "stopping") generation.manage();
+      if (!this.#isLeaving) generation.manage();
     }, this.#pauseMs);
   }
 
@@ -300,7 +309,7 @@ export class Arbiter implements GenerationEvents {
     for (const worker of generation.workers)
       this.#forget(worker, `was lost with its zygote, which ${reason}`);
     this.#generations.delete(generation);
-    if (this.#state === "stopping") this.#endWhenAlone();
+    if (this.#isLeaving) this.#endWhenAlone();
     else if (generation === this.#next) this.#onNextGone(reason);
     else if (generation === this.#current) this.#onCurrentGone(generation, reason);
   }
@@ -323,7 +332,8 @@ export class Arbiter implements GenerationEvents {
       : Math.min(Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2), LONGEST_PAUSE_MS);
     const { loaded, target } = generation;
     setTimeout(() => {
-      if (this.#state === "stopping") return;
+      // A reload may have put another in its place.
+      if (this.#isLeaving || this.#current !== generation) return;
       this.#current = this.#startGeneration(loaded);
       this.#current.target = target;
     }, this.#pauseMs);

@@ -19,6 +19,8 @@ import { handleSignals } from "./signals.ts";
 const BIND_TRIES = 5;
 const BIND_PAUSE_MS = 1000;
 
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
+
 /** The start failed; the message is for the operator, unless the log has told already. Exit code 1, as in Gunicorn. */
 class StartError extends Error {}
 
@@ -54,6 +56,14 @@ async function start(loaded: Loaded, argv: readonly string[], reload: () => Load
     for (const listener of listeners) listener.close();
     pidfile?.remove();
   };
+  // Until the arbiter is there to be told; it may be a while when an address is in use.
+  const leave = (signal: NodeJS.Signals): never => {
+    log.info(`Handling signal: ${signal.slice("SIG".length).toLowerCase()}`);
+    giveUp();
+    log.info("Shutting down: Master");
+    return process.exit(0);
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, leave);
   try {
     for (const address of resolved.listen) listeners.push(await bindPatiently(address, settings.umask, log));
     const exit = (code: number): never => process.exit(code);
@@ -62,6 +72,8 @@ async function start(loaded: Loaded, argv: readonly string[], reload: () => Load
   } catch (error) {
     giveUp();
     throw error;
+  } finally {
+    for (const signal of STOP_SIGNALS) process.off(signal, leave);
   }
 }
 

@@ -6,6 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import pytest
 
@@ -34,20 +37,43 @@ while True: pass
 }
 
 
-def start(work: str, lifeline: int) -> subprocess.Popen[bytes]:
+@pytest.fixture(autouse=True)
+def limit() -> Iterator[None]:
+    """A child that lives on must fail the test, not hang it."""
+
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def started(work: str, lifeline: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process, and the children it may fork, none of which outlives the test."""
     package = os.path.join(os.path.dirname(__file__), "..", "..", "python")
-    return subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(work=work), package, str(lifeline)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=[lifeline],
+        start_new_session=True,
     )
+    with child:
+        try:
+            yield child
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
 
 
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK.keys())
 def test_a_child_dies_when_the_parents_end_is_closed(work: str) -> None:
     read_end, write_end = os.pipe()
-    with start(work, read_end) as child:
+    with started(work, read_end) as child:
         os.close(read_end)
         assert child.stdout is not None
         assert child.stdout.read(len(b"watched")) == b"watched"
@@ -59,7 +85,7 @@ def test_a_child_dies_when_the_parents_end_is_closed(work: str) -> None:
 def test_a_child_dies_when_the_parent_is_gone_already() -> None:
     read_end, write_end = os.pipe()
     os.close(write_end)
-    with start("os.read(0, 1)", read_end) as child:
+    with started("os.read(0, 1)", read_end) as child:
         os.close(read_end)
         assert child.stdout is not None
         assert child.stdout.read() == b""
@@ -79,7 +105,7 @@ os.close(read_end)
 os.read(0, 1)
 """
     read_end, write_end = os.pipe()
-    with start(program, read_end) as parent:
+    with started(program, read_end) as parent:
         os.close(read_end)
         assert parent.stdout is not None
         assert parent.stdout.read(len(b"watched")) == b"watched"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from tunicorn.reply import ReplyStream
+from tunicorn.file_wrapper import FileWrapper
+from tunicorn.reply import GatewayGone, ReplyStream
 from tunicorn.response_head import ResponseHead
 from tunicorn.wsgi import WSGIRequest
 
@@ -166,6 +168,172 @@ def test_start_response_is_called_once() -> None:
     for application in (twice, never):
         with pytest.raises(AssertionError):
             run(application)
+
+
+@pytest.mark.parametrize(("length", "kinds"), [("3", ["whole"]), ("9", ["head", "body", "end"])])
+def test_a_stream_that_is_longer_or_shorter_than_its_content_length(length: str, kinds: list[str]) -> None:
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Length", length)])
+        yield b"four"
+        yield b"more"
+
+    assert [frame[0] for frame in run(application)] == kinds
+
+
+@pytest.mark.parametrize("body", [[], (), [b""], iter(()), iter([b"", b""])])
+def test_an_answer_without_a_body_is_one_frame(body: Iterable[bytes]) -> None:
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("204 No Content", [])
+        return body
+
+    assert run(application) == [("whole", b"204 No Content\r\n", b"")]
+
+
+def test_start_response_may_be_called_as_late_as_before_the_first_item() -> None:
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"one"
+
+    def late(environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        yield from application(environ, start_response)
+
+    assert run(late) == [("head", b"200 OK\r\n", b"one"), ("end",)]
+
+
+def test_a_body_is_streamed_unless_it_is_a_plain_list_or_tuple() -> None:
+    class Pieces(list[bytes]):
+        pass
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return Pieces([b"one", b"two"])
+
+    assert [frame[0] for frame in run(application)] == ["head", "body", "end"]
+
+
+def test_close_is_called_once_when_an_item_is_refused() -> None:
+    closed: list[bool] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            text: Any = "text"
+            return iter([text])
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Body:
+        start_response("200 OK", [])
+        return Body()
+
+    with pytest.raises(TypeError, match=r"^'text' is not a byte$"):
+        run(application)
+    assert closed == [True]
+
+
+def test_an_error_of_close_comes_through_after_the_whole_reply() -> None:
+    stream = Recorder()
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"one"])
+
+        def close(self) -> None:
+            raise RuntimeError("close")
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Body:
+        start_response("200 OK", [])
+        return Body()
+
+    request = WSGIRequest(stream, 1)
+    with pytest.raises(RuntimeError, match=r"^close$"):
+        request.run(application, {})
+    request.fail()
+    assert [frame[0] for frame in stream.frames] == ["head", "end"]
+
+
+def test_a_failure_in_mid_body_is_told_after_what_was_sent() -> None:
+    stream = Recorder()
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"one"
+        raise RuntimeError
+
+    request = WSGIRequest(stream, 1)
+    with pytest.raises(RuntimeError):
+        request.run(application, {})
+    request.fail()
+    assert [frame[0] for frame in stream.frames] == ["head", "fail"]
+
+
+def test_a_gateway_that_is_gone_ends_the_iteration_and_closes_the_body() -> None:
+    produced: list[int] = []
+    closed: list[bool] = []
+
+    class Gone(Recorder):
+        def body(self, ticket: int, data: bytes) -> None:
+            raise GatewayGone
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            for number in range(100):
+                produced.append(number)
+                yield b"x"
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Body:
+        start_response("200 OK", [])
+        return Body()
+
+    with pytest.raises(GatewayGone):
+        WSGIRequest(Gone(), 1).run(application, {})
+    assert produced == [0, 1]
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("data", ["text", None, bytearray(b"x"), memoryview(b"x")])
+def test_write_takes_bytes_only(data: Any) -> None:
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])(data)
+        return []
+
+    with pytest.raises(TypeError, match=r"is not a byte$"):
+        run(application)
+
+
+def test_nothing_is_sent_after_the_body_is_as_long_as_promised() -> None:
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        write = start_response("200 OK", [("Content-Length", "3")])
+        write(b"one")
+        write(b"two")
+        return [b"three"]
+
+    assert [frame[0] for frame in run(application)] == ["whole"]
+
+
+def test_a_wrapped_file_is_streamed_and_closed() -> None:
+    file = io.BytesIO(b"content")
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "7")])
+        return FileWrapper(file)
+
+    assert run(application) == [("whole", b"200 OK\r\nContent-Length: 7\r\n", b"content")]
+    assert file.closed
+
+
+def test_headers_that_are_refused_leave_the_answer_open_for_an_error() -> None:
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        try:
+            start_response("200 OK", [("X-A", "1\n")])
+        except ValueError:
+            start_response("500 Oops", [])
+        return [b"x"]
+
+    assert run(application) == [("whole", b"500 Oops\r\n", b"x")]
 
 
 def test_early_hints_go_before_the_head_only() -> None:

@@ -28,6 +28,7 @@ export class Client {
   readonly #localPort: number;
   #received = "";
   #isOver = false;
+  #isReset = false;
   #wake: () => void = () => {};
 
   private constructor(socket: Socket) {
@@ -44,13 +45,16 @@ export class Client {
       this.#wake();
     };
     // A reset is an end too; what matters is how much of the response had arrived.
-    socket.on("error", over);
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#isReset = error.code === "ECONNRESET";
+      over();
+    });
     socket.on("end", over);
     socket.on("close", over);
   }
 
   static async connect(address: Address): Promise<Client> {
-    const socket = connect(address);
+    const socket = connect({ noDelay: true, ...address });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);
@@ -61,6 +65,13 @@ export class Client {
   /** Latin-1 text. */
   send(text: string): void {
     if (!this.#isOver) this.#socket.write(text, "latin1");
+  }
+
+  /** Resolves when the system has taken it, so that what follows is a packet of its own. */
+  sendNow(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#socket.write(text, "latin1", () => resolve());
+    });
   }
 
   /** The next response to a request with `method`, an interim one (1xx) too; undefined when the connection ends before. */
@@ -83,6 +94,21 @@ export class Client {
   async rest(): Promise<string> {
     await this.#until(() => this.#isOver);
     return this.#take(this.#received.length);
+  }
+
+  /** Whether the connection ends, once it does, by a reset. */
+  async isReset(): Promise<boolean> {
+    await this.#until(() => this.#isOver);
+    return this.#isReset;
+  }
+
+  /** Takes nothing more from the system, so that the peer cannot send either once its buffers are full. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** Its own end of the connection; 0 on a Unix socket and after the end. */

@@ -5,9 +5,12 @@ import { existsSync, readFileSync } from "node:fs";
 
 const PATIENCE_MS = 30_000;
 
-export async function eventually(isSo: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
+export async function eventually(
+  isSo: () => boolean | Promise<boolean>,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
   const deadline = performance.now() + patienceMs;
-  while (!isSo()) {
+  while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`not so within ${patienceMs} ms: ${isSo}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -27,17 +27,6 @@ def body(environ, start_response):
     return text(start_response, environ["wsgi.input"].read())
 
 
-def body_lines(environ, start_response):
-    stream = environ["wsgi.input"]
-    parts = [stream.read(2), stream.readline(), stream.readline(3), *stream.readlines(1), *stream]
-    return text(start_response, repr(parts).encode())
-
-
-def errors(environ, start_response):
-    environ["wsgi.errors"].write("a line for wsgi.errors\n")
-    return text(start_response, b"written")
-
-
 def raises(_environ, _start_response):
     raise RuntimeError("raised before the head")
 
@@ -66,21 +55,6 @@ def long(_environ, start_response):
     return [b"long", b"er"]
 
 
-def written(_environ, start_response):
-    write = start_response("200 OK", [("Content-Type", "text/plain")])
-    write(b"written ")
-    return [b"returned"]
-
-
-def replaced(_environ, start_response):
-    start_response("200 OK", [("X-First", "1"), ("Content-Length", "3")])
-    try:
-        int("no number")
-    except ValueError:
-        start_response("500 Oops", [("X-Second", "2"), ("Content-Length", "5")], sys.exc_info())
-    return [b"error"]
-
-
 def file(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/x-python")])
     return environ["wsgi.file_wrapper"](Path(__file__).open("rb"))
@@ -89,25 +63,6 @@ def file(environ, start_response):
 def empty(_environ, start_response):
     start_response("204 No Content", [])
     return []
-
-
-class Closing:
-    """An iterable that tells when it is closed."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __iter__(self):
-        yield b"first "
-        yield b"second"
-
-    def close(self):
-        self.marker.write_text("closed")
-
-
-def closing(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return Closing(marker(environ, "closed"))
 
 
 def marker(environ, name):
@@ -149,19 +104,14 @@ PAGES = {
     "echo": echo_path,
     "pid": pid,
     "body": body,
-    "body-lines": body_lines,
-    "errors": errors,
     "raises": raises,
     "raises-late": raises_late,
     "exits": exits,
     "dies": dies,
     "short": short,
     "long": long,
-    "written": written,
-    "replaced": replaced,
     "file": file,
     "empty": empty,
-    "closing": closing,
     "steps": steps,
     "hold": hold,
     "spin": spin,

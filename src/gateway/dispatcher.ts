@@ -14,6 +14,7 @@ import { Arena, type RecordPlace } from "../queue/arena.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
 import { arenaFile, SCOREBOARD_FILE, TICKETS_FILE } from "../queue/layout.ts";
 import type { FrameHeader } from "../queue/reply-reader.ts";
+import { TicketTable } from "../queue/ticket-table.ts";
 import { TicketWriter } from "../queue/ticket-writer.ts";
 import { ClaimWatch } from "./claim-watch.ts";
 import { monotonicMs } from "./clock.ts";
@@ -84,7 +85,7 @@ export class Dispatcher {
   readonly #claims: ClaimWatch;
   readonly #age: number;
   readonly #bounds: QueueBounds;
-  readonly #queued = new Map<number, Queued>();
+  readonly #queued = new TicketTable<Queued>();
   readonly #withdrawn: Withdrawn[] = [];
   readonly #waiting: Waiting[] = [];
   /** Issued since the last flush: their records and tickets are in memory only. */
@@ -169,7 +170,7 @@ export class Dispatcher {
   }
 
   #issue(queued: Queued): void {
-    this.#queued.set(queued.id, queued);
+    this.#queued.add(queued);
     queued.exchange.ticket = queued.id;
     this.#unflushed.push(queued);
     this.#tickets.add(queued.id, queued.place.offset, queued.place.length);
@@ -293,7 +294,7 @@ export class Dispatcher {
     }
     const overdue: Queued[] = [];
     for (const queued of this.#queued.values()) {
-      if (!waitsTooLong(queued.enqueuedMs)) break; // the map keeps the order of the queue
+      if (!waitsTooLong(queued.enqueuedMs)) break; // the oldest come first
       if (!queued.isClaimed && !queued.exchange.isAnswering) overdue.push(queued);
     }
     if (overdue.length > 0) this.#withdrawUnclaimed(overdue, (unclaimed) => this.#giveUp(unclaimed));
@@ -323,7 +324,7 @@ export class Dispatcher {
     const noted = this.#claims.noted();
     const suspects = candidates.filter((queued) => {
       queued.isClaimed = noted.has(queued.id);
-      return !queued.isClaimed && this.#queued.has(queued.id);
+      return !queued.isClaimed && this.#queued.get(queued.id) !== undefined;
     });
     if (suspects.length === 0) return;
     for (const { place } of suspects) this.#arena.withdraw(place);

@@ -45,6 +45,7 @@ async function start(loaded: Loaded, argv: readonly string[], reload: () => Load
   for (const path of [settings.errorlog, settings.accesslog]) checkLog(path);
   const log = orFail(() => new ErrorLog(settings.errorlog ?? "-", settings.loglevel));
   log.info(`Starting tunicorn ${VERSION}`);
+  for (const notice of resolved.notices) log.warning(notice);
   for (const address of resolved.ignoredBinds) {
     log.warning(
       `Not listening at ${formatAddress(address)}: a file descriptor is given, so other binds do not count`,

@@ -36,7 +36,13 @@ export function settingsPage(): string {
 
 function entry(name: string, setting: Setting<unknown>): string {
   const own = setting.own ? " Tunicorn's own; Gunicorn does not have it." : "";
-  return `### \`${name}\`\n\n${setting.summary}${own}\n\n- Command line: ${flags(setting)}\n- Default: ${defaults(setting)}\n`;
+  return `### \`${name}\`\n\n${setting.summary}${own}${effect(setting)}\n\n- Command line: ${flags(setting)}\n- Default: ${defaults(setting)}\n`;
+}
+
+function effect({ effect }: Setting<unknown>): string {
+  if (effect === undefined) return "";
+  if (effect.kind === "none") return ` **No effect**: ${effect.why}.`;
+  return ` **Not yet**: ${effect.feature} will come later, and until then the start is refused.`;
 }
 
 function flags({ flags, metavar }: Setting<unknown>): string {

@@ -28,17 +28,17 @@ const ALL_INTERFACES = "0.0.0.0";
 
 /** Throws SettingsError. */
 export function parseBinds(texts: readonly string[]): Binds {
-  const addresses = texts.map(parseBind);
+  const addresses = texts.map((text) => parseBind(text));
   const inherited = addresses.filter((address) => address.kind === "fd");
   if (inherited.length === 0) return { listen: addresses, ignored: [] };
   return { listen: inherited, ignored: addresses.filter((address) => address.kind !== "fd") };
 }
 
 /** Throws SettingsError. */
-export function parseBind(text: string): BindAddress {
+export function parseBind(text: string, defaultPort = DEFAULT_PORT): BindAddress {
   if (text.startsWith("unix:")) return parseUnix(text);
   if (text.startsWith("fd://")) return parseDescriptor(text.slice("fd://".length));
-  return parseTcp(text.startsWith("tcp://") ? text.slice("tcp://".length) : text);
+  return parseTcp(text.startsWith("tcp://") ? text.slice("tcp://".length) : text, defaultPort);
 }
 
 /** As in Gunicorn's log. `scheme` is of no consequence to a Unix socket. */
@@ -72,12 +72,12 @@ function parseDescriptor(text: string): BindAddress {
   return { kind: "fd", fd };
 }
 
-function parseTcp(text: string): BindAddress {
+function parseTcp(text: string, defaultPort: number): BindAddress {
   const { host, port } = splitHost(text);
   return {
     kind: "tcp",
     host: host === "" ? ALL_INTERFACES : host.toLowerCase(),
-    port: port === undefined ? DEFAULT_PORT : parsePort(port),
+    port: port === undefined ? defaultPort : parsePort(port),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Gunicorn's section "Config File". The file itself (`--config`) is not read yet.
+ * Gunicorn's section "Config File".
  *
  * Runs in: arbiter.
  */
@@ -7,6 +7,15 @@ import { section } from "./setting.ts";
 import { textOrNull } from "./validators.ts";
 
 export const configFile = section("Config File", {
+  /** Only the command line and GUNICORN_CMD_ARGS can say which file is read. */
+  config: {
+    summary: "The configuration file: PATH, file:PATH or python:MODULE.",
+    flags: ["-c", "--config"],
+    metavar: "CONFIG",
+    validate: textOrNull,
+    default: "./gunicorn.conf.py",
+    effect: { kind: "later", feature: "configuration files" },
+  },
   wsgi_app: {
     summary: "The application as MODULE:VARIABLE, when the command line names none.",
     validate: textOrNull,

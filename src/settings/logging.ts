@@ -3,8 +3,18 @@
  *
  * Runs in: arbiter.
  */
-import { section } from "./setting.ts";
-import { logPath, text, textOrNull } from "./validators.ts";
+import { statsdAddress } from "./places.ts";
+import { type Effect, section } from "./setting.ts";
+import { anyDict, bool, logPath, text, textOrNull } from "./validators.ts";
+
+const FILES_ONLY: Effect = { kind: "none", why: "the logs go to standard streams and files only, so far" };
+const NO_STATSD: Effect = { kind: "none", why: "there are no metrics yet" };
+
+const SYSLOG_ADDRESSES: Partial<Record<NodeJS.Platform, string>> = {
+  darwin: "unix:///var/run/syslog",
+  freebsd: "unix:///var/run/log",
+  openbsd: "unix:///dev/log",
+};
 
 export const logging = section("Logging", {
   accesslog: {
@@ -13,6 +23,14 @@ export const logging = section("Logging", {
     metavar: "FILE",
     validate: textOrNull,
     default: null,
+  },
+  disable_redirect_access_to_syslog: {
+    summary: "Keep the access log out of syslog.",
+    flags: ["--disable-redirect-access-to-syslog"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: FILES_ONLY,
   },
   access_log_format: {
     summary: "What a line of the access log says.",
@@ -35,5 +53,115 @@ export const logging = section("Logging", {
     metavar: "LEVEL",
     validate: text,
     default: "info",
+  },
+  capture_output: {
+    summary: "Send what the application prints to the error log's file.",
+    flags: ["--capture-output"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: FILES_ONLY,
+  },
+  logger_class: {
+    summary: "The class of the logger.",
+    flags: ["--logger-class"],
+    metavar: "STRING",
+    validate: textOrNull,
+    default: "gunicorn.glogging.Logger",
+    effect: FILES_ONLY,
+  },
+  logconfig: {
+    summary: "A file that configures Python's logging, in its INI format.",
+    flags: ["--log-config"],
+    metavar: "FILE",
+    validate: textOrNull,
+    default: null,
+    effect: FILES_ONLY,
+  },
+  logconfig_dict: {
+    summary: "A dictionary that configures Python's logging; goes before logconfig_json and logconfig.",
+    validate: anyDict,
+    default: {},
+    effect: FILES_ONLY,
+  },
+  logconfig_json: {
+    summary: "A JSON file that configures Python's logging; goes before logconfig.",
+    flags: ["--log-config-json"],
+    metavar: "FILE",
+    validate: textOrNull,
+    default: null,
+    effect: FILES_ONLY,
+  },
+  syslog_addr: {
+    summary: "Where syslog listens: unix://PATH#TYPE, udp://HOST:PORT or tcp://HOST:PORT.",
+    flags: ["--log-syslog-to"],
+    metavar: "SYSLOG_ADDR",
+    validate: textOrNull,
+    default: SYSLOG_ADDRESSES[process.platform] ?? "udp://localhost:514",
+    effect: FILES_ONLY,
+  },
+  syslog: {
+    summary: "Send the logs to syslog.",
+    flags: ["--log-syslog"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: FILES_ONLY,
+  },
+  syslog_prefix: {
+    summary: "What names this server in syslog, after gunicorn. and before the name of the log.",
+    flags: ["--log-syslog-prefix"],
+    metavar: "SYSLOG_PREFIX",
+    validate: textOrNull,
+    default: null,
+    effect: FILES_ONLY,
+  },
+  syslog_facility: {
+    summary: "The facility of syslog.",
+    flags: ["--log-syslog-facility"],
+    metavar: "SYSLOG_FACILITY",
+    validate: textOrNull,
+    default: "user",
+    effect: FILES_ONLY,
+  },
+  enable_stdio_inheritance: {
+    summary: "Keep standard output and error open in the background.",
+    flags: ["-R", "--enable-stdio-inheritance"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: { kind: "none", why: "the server does not go to the background" },
+  },
+  statsd_host: {
+    summary: "The StatsD server: HOST:PORT or unix://PATH.",
+    flags: ["--statsd-host"],
+    metavar: "STATSD_ADDR",
+    validate: statsdAddress,
+    default: null,
+    effect: NO_STATSD,
+  },
+  dogstatsd_tags: {
+    summary: "Tags for the metrics, separated by commas.",
+    flags: ["--dogstatsd-tags"],
+    metavar: "DOGSTATSD_TAGS",
+    validate: textOrNull,
+    default: "",
+    effect: NO_STATSD,
+  },
+  statsd_prefix: {
+    summary: "What the names of the metrics begin with; a dot is added.",
+    flags: ["--statsd-prefix"],
+    metavar: "STATSD_PREFIX",
+    validate: textOrNull,
+    default: "",
+    effect: NO_STATSD,
+  },
+  enable_backlog_metric: {
+    summary: "Measure how many connections wait in the kernel to be accepted.",
+    flags: ["--enable-backlog-metric"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: NO_STATSD,
   },
 });

@@ -15,4 +15,11 @@ export const processNaming = section("Process Naming", {
     validate: textOrNull,
     default: null,
   },
+  /** Gunicorn sets it by itself to what serves as the application's name. */
+  default_proc_name: {
+    summary:
+      "What the processes are called when proc_name is not set and the command line names no application.",
+    validate: textOrNull,
+    default: "tunicorn",
+  },
 });

@@ -7,6 +7,8 @@
  * Runs in: arbiter.
  */
 
+import { PythonObject } from "./python-object.ts";
+
 const NAMED_ESCAPES: Readonly<Record<string, string>> = {
   "\n": "\\n",
   "\r": "\\r",
@@ -36,6 +38,7 @@ export function pythonRepr(value: unknown): string {
   if (typeof value === "string") return reprText(value);
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
+  if (value instanceof PythonObject) return value.text;
   if (Array.isArray(value)) return `[${value.map(pythonRepr).join(", ")}]`;
   if (typeof value === "object") return reprDict(value);
   return String(value);

@@ -10,6 +10,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { type BindAddress, parseBinds } from "./addresses.ts";
+import { checkEffects } from "./effects.ts";
 import { pythonRepr } from "./python-text.ts";
 import type { Origin } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
@@ -45,6 +46,8 @@ export interface Resolved {
   readonly processName: string;
   readonly logLevel: LogLevel;
   readonly requestLimits: RequestLimits;
+  /** What to say of settings that have no effect, a line each. */
+  readonly notices: readonly string[];
 }
 
 /** Throws SettingsError. */
@@ -52,6 +55,7 @@ export function resolveSettings(settings: Settings, origin: Origin): Resolved {
   checkDirectory(settings.chdir);
   const app = settings.wsgi_app;
   if (app === null) throw new SettingsError("No application module specified.");
+  const notices = checkEffects(settings, origin);
   const workerClass = resolveWorkerClass(settings);
   const { listen, ignored } = parseBinds(settings.bind);
   return {
@@ -65,6 +69,7 @@ export function resolveSettings(settings: Settings, origin: Origin): Resolved {
     processName: settings.proc_name ?? app,
     logLevel: logLevel(settings),
     requestLimits: requestLimits(settings),
+    notices,
   };
 }
 

@@ -3,18 +3,24 @@
  *
  * Runs in: arbiter.
  */
-import { section } from "./setting.ts";
+import { headerMap, proxyProtocol } from "./choices.ts";
+import { group, user } from "./places.ts";
+import { type Effect, section } from "./setting.ts";
 import {
   bool,
+  boolOrNull,
   commaList,
   existingPath,
-  headerMap,
   networkList,
   positiveInt,
+  text,
   textDict,
   textList,
   textOrNull,
 } from "./validators.ts";
+
+const BY_SUPERVISOR: Effect = { kind: "later", feature: "running as another user or group" };
+const NO_UWSGI = "only the uWSGI protocol would read it, which is not there yet";
 
 export const serverMechanics = section("Server Mechanics", {
   preload_app: {
@@ -24,6 +30,24 @@ export const serverMechanics = section("Server Mechanics", {
     validate: bool,
     default: false,
   },
+  /** Inverted, as in Gunicorn: any value but None means not to use it. */
+  sendfile: {
+    summary: "Whether files are sent without being read by the worker. The option switches it off.",
+    flags: ["--no-sendfile"],
+    action: "store_const",
+    const: false,
+    validate: boolOrNull,
+    default: null,
+    effect: { kind: "none", why: "the gateway sends the files" },
+  },
+  reuse_port: {
+    summary: "Have every worker of Gunicorn listen by itself (SO_REUSEPORT).",
+    flags: ["--reuse-port"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: { kind: "none", why: "workers do not accept connections" },
+  },
   /** Absolute once loaded. */
   chdir: {
     summary: "The directory to change to before the application is imported.",
@@ -31,6 +55,14 @@ export const serverMechanics = section("Server Mechanics", {
     metavar: "CHDIR",
     validate: existingPath,
     default: ".",
+  },
+  daemon: {
+    summary: "Go to the background.",
+    flags: ["-D", "--daemon"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: { kind: "later", feature: "going to the background" },
   },
   /** Texts; `environment` in resolve.ts reads them. */
   raw_env: {
@@ -48,6 +80,32 @@ export const serverMechanics = section("Server Mechanics", {
     validate: textOrNull,
     default: null,
   },
+  worker_tmp_dir: {
+    summary: "Where Gunicorn's workers keep their heartbeat files.",
+    flags: ["--worker-tmp-dir"],
+    metavar: "DIR",
+    validate: textOrNull,
+    default: null,
+    effect: { kind: "none", why: "workers have no heartbeat file" },
+  },
+  /** A number once loaded. */
+  user: {
+    summary: "The user, by name or number, that workers run as.",
+    flags: ["-u", "--user"],
+    metavar: "USER",
+    validate: user,
+    default: null,
+    effect: BY_SUPERVISOR,
+  },
+  /** A number once loaded. */
+  group: {
+    summary: "The group, by name or number, that workers run as.",
+    flags: ["-g", "--group"],
+    metavar: "GROUP",
+    validate: group,
+    default: null,
+    effect: BY_SUPERVISOR,
+  },
   umask: {
     summary: "The file mode creation mask for Unix sockets, for example 0077.",
     flags: ["-m", "--umask"],
@@ -55,6 +113,21 @@ export const serverMechanics = section("Server Mechanics", {
     type: "auto_int",
     validate: positiveInt,
     default: 0,
+  },
+  initgroups: {
+    summary: "Give workers all groups of their user.",
+    flags: ["--initgroups"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: { kind: "none", why: "workers keep the user they are started as" },
+  },
+  tmp_upload_dir: {
+    summary: "Where large request bodies are kept while they are received.",
+    metavar: "DIR",
+    validate: textOrNull,
+    default: null,
+    effect: { kind: "none", why: "bodies are kept in the directory for temporary files" },
   },
   secure_scheme_headers: {
     summary:
@@ -82,6 +155,64 @@ export const serverMechanics = section("Server Mechanics", {
     metavar: "STRING",
     validate: textOrNull,
     default: null,
+  },
+  paste: {
+    summary: "A PasteDeploy file that names the application, as FILE or FILE#SECTION.",
+    flags: ["--paste", "--paster"],
+    metavar: "STRING",
+    validate: textOrNull,
+    default: null,
+    effect: { kind: "later", feature: "PasteDeploy" },
+  },
+  raw_paste_global_conf: {
+    summary: "A variable of the PasteDeploy file, as NAME=VALUE. Repeat the option to set several.",
+    flags: ["--paste-global"],
+    metavar: "CONF",
+    action: "append",
+    validate: textList,
+    default: [],
+    effect: { kind: "none", why: "only PasteDeploy would read it, which is not there yet" },
+  },
+  proxy_protocol: {
+    summary: "Whether a proxy says who the client is by the PROXY protocol: off, v1, v2 or auto.",
+    flags: ["--proxy-protocol"],
+    metavar: "MODE",
+    nargs: "?",
+    const: "auto",
+    validate: proxyProtocol,
+    default: "off",
+    effect: { kind: "later", feature: "the PROXY protocol" },
+  },
+  proxy_allow_ips: {
+    summary: "Addresses and networks, separated by commas, that may speak the PROXY protocol. * allows all.",
+    flags: ["--proxy-allow-from"],
+    validate: networkList,
+    default: "127.0.0.1,::1",
+    effect: { kind: "none", why: "only the PROXY protocol would read it, which is not there yet" },
+  },
+  protocol: {
+    summary: "The protocol that clients speak: http or uwsgi.",
+    flags: ["--protocol"],
+    metavar: "STRING",
+    validate: textOrNull,
+    default: "http",
+    // Gunicorn takes whatever is not uwsgi for http.
+    effect: { kind: "later", feature: "the uWSGI protocol", isHarmless: (value) => value !== "uwsgi" },
+  },
+  uwsgi_allow_ips: {
+    summary: "Addresses and networks, separated by commas, that may speak the uWSGI protocol. * allows all.",
+    flags: ["--uwsgi-allow-from"],
+    validate: networkList,
+    default: "127.0.0.1,::1",
+    effect: { kind: "none", why: NO_UWSGI },
+  },
+  root_path: {
+    summary: "The path under which ASGI applications are mounted.",
+    flags: ["--root-path"],
+    metavar: "STRING",
+    validate: text,
+    default: "",
+    effect: { kind: "none", why: "only ASGI workers would read it, and there are none yet" },
   },
   forwarder_headers: {
     summary:

@@ -31,6 +31,21 @@ export interface DefaultVariable {
   readonly read: (text: string) => unknown;
 }
 
+/**
+ * What a value other than the default comes to where the setting does not do what Gunicorn's does.
+ *
+ * none: it is taken, and the log says once that it has no effect. later: the start is refused, because serving without
+ * the feature would be wrong.
+ */
+export type Effect =
+  | { readonly kind: "none"; readonly why: string }
+  | {
+      readonly kind: "later";
+      readonly feature: string;
+      /** Values besides the default that need nothing. */
+      readonly isHarmless?: (value: unknown) => boolean;
+    };
+
 export interface Setting<Value> {
   /** One sentence, for `--help` and the reference page. */
   readonly summary: string;
@@ -46,6 +61,8 @@ export interface Setting<Value> {
   /** Goes through the validator too. */
   readonly default: unknown;
   readonly variable?: DefaultVariable;
+  /** Absent: it does what Gunicorn's does. */
+  readonly effect?: Effect;
   /** Tunicorn's own: Gunicorn does not have it. */
   readonly own?: true;
 }

@@ -7,13 +7,19 @@
  * Runs in: arbiter.
  */
 import { configFile } from "./config-file.ts";
+import { control } from "./control.ts";
+import { debugging } from "./debugging.ts";
+import { dirtyArbiterHooks, dirtyArbiters } from "./dirty-arbiters.ts";
+import { http2 } from "./http2.ts";
 import { logging } from "./logging.ts";
 import { processNaming } from "./process-naming.ts";
 import { python } from "./python.ts";
 import { security } from "./security.ts";
+import { serverHooks } from "./server-hooks.ts";
 import { serverMechanics } from "./server-mechanics.ts";
 import { serverSocket } from "./server-socket.ts";
 import type { Section, Setting } from "./setting.ts";
+import { ssl } from "./ssl.ts";
 import { workerProcesses } from "./worker-processes.ts";
 
 const table = {
@@ -21,9 +27,16 @@ const table = {
   ...serverSocket.settings,
   ...workerProcesses.settings,
   ...security.settings,
+  ...debugging.settings,
   ...serverMechanics.settings,
   ...logging.settings,
   ...processNaming.settings,
+  ...serverHooks.settings,
+  ...ssl.settings,
+  ...http2.settings,
+  ...dirtyArbiters.settings,
+  ...dirtyArbiterHooks.settings,
+  ...control.settings,
   ...python.settings,
 };
 
@@ -39,9 +52,16 @@ export const SECTIONS: readonly Section<Readonly<Record<string, Setting<unknown>
   serverSocket,
   workerProcesses,
   security,
+  debugging,
   serverMechanics,
   logging,
   processNaming,
+  serverHooks,
+  ssl,
+  http2,
+  dirtyArbiters,
+  dirtyArbiterHooks,
+  control,
   python,
 ];
 

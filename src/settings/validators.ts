@@ -10,6 +10,7 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseNetwork } from "./networks.ts";
+import { PythonObject } from "./python-object.ts";
 import { maybePythonInt, pythonIntError, pythonRepr, pythonStr } from "./python-text.ts";
 import type { Origin } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
@@ -60,7 +61,7 @@ export function positiveInt(raw: unknown): number {
   return value;
 }
 
-function wholeNumber(raw: unknown): number {
+export function wholeNumber(raw: unknown): number {
   if (typeof raw === "boolean") return raw ? 1 : 0;
   if (typeof raw === "number" && Number.isInteger(raw)) return raw;
   if (typeof raw !== "string") throw new SettingsError("int() can't convert non-string with explicit base");
@@ -79,24 +80,21 @@ export function bool(raw: unknown): boolean {
   return word === "true";
 }
 
-export function textDict(raw: unknown): Readonly<Record<string, string>> {
-  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+/** None is a third value. */
+export function boolOrNull(raw: unknown): boolean | null {
+  return raw === null || raw === undefined ? null : bool(raw);
+}
+
+export function anyDict(raw: unknown): Readonly<Record<string, unknown>> {
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw) || raw instanceof PythonObject) {
     // The space at the end is Gunicorn's.
     throw new SettingsError(`Value is not a dictionary: ${pythonStr(raw)} `);
   }
-  return Object.fromEntries(Object.entries(raw).map(([key, value]) => [key, text(value)]));
+  return { ...raw };
 }
 
-const HEADER_MAPS = ["drop", "refuse", "dangerous"] as const;
-export type HeaderMap = (typeof HEADER_MAPS)[number];
-
-export function headerMap(raw: unknown): HeaderMap {
-  if (raw === null || raw === undefined) return "drop";
-  if (typeof raw !== "string") throw new SettingsError(`Invalid type for casting: ${pythonStr(raw)}`);
-  const word = raw.toLowerCase().trim();
-  const known = HEADER_MAPS.find((name) => name === word);
-  if (known === undefined) throw new SettingsError(`Invalid header map behaviour: ${raw}`);
-  return known;
+export function textDict(raw: unknown): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(anyDict(raw)).map(([key, value]) => [key, text(value)]));
 }
 
 /** An existing path, made absolute from the launch directory. */

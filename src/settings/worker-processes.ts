@@ -3,8 +3,9 @@
  *
  * Runs in: arbiter.
  */
+import { CASTING, choice } from "./choices.ts";
 import { maybePythonInt, pythonIntError } from "./python-text.ts";
-import { section } from "./setting.ts";
+import { type Effect, section } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
 import { positiveInt, text } from "./validators.ts";
 
@@ -14,6 +15,8 @@ function readWebConcurrency(value: string): number {
   if (workers === undefined) throw new SettingsError(`WEB_CONCURRENCY: ${pythonIntError(value, 10)}`);
   return workers;
 }
+
+const NO_ASGI: Effect = { kind: "none", why: "only ASGI workers would read it, and there are none yet" };
 
 export const workerProcesses = section("Worker Processes", {
   workers: {
@@ -41,6 +44,34 @@ export const workerProcesses = section("Worker Processes", {
     validate: positiveInt,
     default: 1,
   },
+  worker_connections: {
+    summary: "How many clients a worker of Gunicorn's threaded and asynchronous kinds holds.",
+    flags: ["--worker-connections"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 1000,
+    effect: { kind: "none", why: "the gateway holds the connections, and no worker is bound by them" },
+  },
+  /** Requests; 0 switches it off. */
+  max_requests: {
+    summary: "How many requests a worker handles before it is replaced. 0 means no limit.",
+    flags: ["--max-requests"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    effect: { kind: "none", why: "workers are not replaced by the number of their requests yet" },
+  },
+  max_requests_jitter: {
+    summary: "The most that is added at random to max_requests, so that not all workers leave at once.",
+    flags: ["--max-requests-jitter"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    effect: { kind: "none", why: "workers are not replaced by the number of their requests yet" },
+  },
   /** Seconds; 0 switches the limit off. */
   timeout: {
     summary: "Seconds that a request may take before its worker is killed and replaced. 0 means no limit.",
@@ -67,6 +98,54 @@ export const workerProcesses = section("Worker Processes", {
     type: "int",
     validate: positiveInt,
     default: 2,
+  },
+  asgi_loop: {
+    summary: "The event loop of ASGI workers: auto, asyncio or uvloop.",
+    flags: ["--asgi-loop"],
+    metavar: "STRING",
+    validate: choice(["auto", "asyncio", "uvloop"], CASTING, (raw) => `Invalid ASGI loop: ${raw}`),
+    default: "auto",
+    effect: NO_ASGI,
+  },
+  asgi_lifespan: {
+    summary: "Whether ASGI applications are told of start and end: auto, on or off.",
+    flags: ["--asgi-lifespan"],
+    metavar: "STRING",
+    validate: choice(["auto", "on", "off"], CASTING, (raw) => `Invalid ASGI lifespan: ${raw}`),
+    default: "auto",
+    effect: NO_ASGI,
+  },
+  /** Seconds. */
+  asgi_disconnect_grace_period: {
+    summary: "Seconds that an ASGI application may go on after its client has left.",
+    flags: ["--asgi-disconnect-grace-period"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 3,
+    effect: NO_ASGI,
+  },
+  /** Bytes. */
+  websocket_max_message_size: {
+    summary: "The longest message of a WebSocket, in bytes. 0 means no limit.",
+    flags: ["--websocket-max-message-size"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 16_777_216,
+    effect: NO_ASGI,
+  },
+  http_parser: {
+    summary: "Which of Gunicorn's parsers reads requests: auto, fast or python.",
+    flags: ["--http-parser"],
+    metavar: "STRING",
+    validate: choice(
+      ["auto", "fast", "python"],
+      () => "http_parser must be a string",
+      () => "http_parser must be one of: auto, fast, python",
+    ),
+    default: "auto",
+    effect: { kind: "none", why: "the gateway has a parser of its own" },
   },
   /** Requests; 0 switches the limit off. */
   max_queue: {

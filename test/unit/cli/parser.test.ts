@@ -29,7 +29,10 @@ const ERRORS: readonly (readonly [words: string, message: string])[] = [
   ["-w", "argument -w/--workers: expected one argument"],
   ["-m zz", "argument -m/--umask: invalid auto_int value: 'zz'"],
   ["--preload=3", "argument --preload: ignored explicit argument '3'"],
-  ["--work 3", "ambiguous option: --work could match --workers, --worker-class"],
+  [
+    "--work 3",
+    "ambiguous option: --work could match --workers, --worker-class, --worker-connections, --worker-tmp-dir",
+  ],
   ["-x", "unrecognized arguments: -x"],
   ["--bogus app --fogus=3", "unrecognized arguments: --bogus --fogus=3"],
   ["app -w 3 other", "unrecognized arguments: other"],

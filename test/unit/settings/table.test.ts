@@ -8,6 +8,8 @@ interface Example {
   readonly words: readonly string[];
   readonly value: unknown;
   readonly default: unknown;
+  /** What the start is refused with, because the feature is not there yet. */
+  readonly later?: string;
   readonly refused?: { readonly words: readonly string[]; readonly message: string; readonly usage?: true };
 }
 
@@ -24,20 +26,200 @@ function text(flag: string, standard: string | null): Example {
   return { words: [flag, " some text "], value: "some text", default: standard };
 }
 
-function flag(name: string): Example {
+function flag(name: string, shown = name): Example {
   return {
     words: [name],
     value: true,
     default: false,
     refused: {
       words: [`${name}=1`],
-      message: `argument ${name}: ignored explicit argument '1'`,
+      message: `argument ${shown}: ignored explicit argument '1'`,
       usage: true,
     },
   };
 }
 
+function word(flag: string, standard: string, other: string, message: string): Example {
+  return {
+    words: [flag, other],
+    value: other.toLowerCase(),
+    default: standard,
+    refused: { words: [flag, "nope"], message },
+  };
+}
+
+function networks(flag: string): Example {
+  return {
+    words: [flag, "*, 10.0.0.0/8"],
+    value: ["*", "10.0.0.0/8"],
+    default: ["127.0.0.1", "::1"],
+    refused: { words: [flag, "x"], message: "'x' does not appear to be an IPv4 or IPv6 network" },
+  };
+}
+
+/** Only a configuration file can have it. */
+const HOOK: Example = { words: [], value: null, default: null };
+const SYSLOG_ADDRESS = process.platform === "linux" ? "udp://localhost:514" : "unix:///var/run/syslog";
+
 const EXAMPLES: Readonly<Record<SettingName, Example>> = {
+  config: { ...text("-c", "./gunicorn.conf.py"), later: "configuration files" },
+  worker_connections: int("--worker-connections", 1000),
+  max_requests: int("--max-requests", 0),
+  max_requests_jitter: int("--max-requests-jitter", 0),
+  asgi_loop: word("--asgi-loop", "auto", "UVLOOP", "Invalid ASGI loop: nope"),
+  asgi_lifespan: word("--asgi-lifespan", "auto", "Off", "Invalid ASGI lifespan: nope"),
+  asgi_disconnect_grace_period: int("--asgi-disconnect-grace-period", 3),
+  websocket_max_message_size: int("--websocket-max-message-size", 16_777_216),
+  http_parser: word("--http-parser", "auto", "python", "http_parser must be one of: auto, fast, python"),
+  reload: flag("--reload"),
+  reload_engine: word("--reload-engine", "auto", "poll", "Invalid reload_engine: 'nope'"),
+  reload_extra_files: {
+    words: ["--reload-extra-file", "bin/python3", "--reload-extra-file", "site"],
+    value: ["bin/python3", "site"],
+    default: [],
+    refused: { words: ["--reload-extra-file", "nope"], message: "File nope does not exists." },
+  },
+  spew: flag("--spew"),
+  check_config: { ...flag("--check-config"), later: "checking the configuration" },
+  print_config: { ...flag("--print-config"), later: "printing the configuration" },
+  sendfile: { words: ["--no-sendfile"], value: false, default: null },
+  reuse_port: flag("--reuse-port"),
+  daemon: { ...flag("--daemon", "-D/--daemon"), later: "going to the background" },
+  worker_tmp_dir: text("--worker-tmp-dir", null),
+  user: {
+    words: ["-u", "77"],
+    value: 77,
+    default: process.geteuid?.(),
+    later: "running as another user or group",
+    refused: { words: ["-u", "no such user"], message: "No such user: 'no such user'" },
+  },
+  group: {
+    words: ["-g", "77"],
+    value: 77,
+    default: process.getegid?.(),
+    later: "running as another user or group",
+    refused: { words: ["-g", "no such group"], message: "No such group: 'no such group'" },
+  },
+  initgroups: flag("--initgroups"),
+  tmp_upload_dir: { words: [], value: null, default: null },
+  paste: { ...text("--paste", null), later: "PasteDeploy" },
+  raw_paste_global_conf: { words: ["--paste-global", "A=1"], value: ["A=1"], default: [] },
+  proxy_protocol: {
+    ...word("--proxy-protocol", "off", "v1", "proxy_protocol must be: off, v1, v2, or auto"),
+    later: "the PROXY protocol",
+  },
+  proxy_allow_ips: networks("--proxy-allow-from"),
+  protocol: { words: ["--protocol", "uwsgi"], value: "uwsgi", default: "http", later: "the uWSGI protocol" },
+  uwsgi_allow_ips: networks("--uwsgi-allow-from"),
+  root_path: text("--root-path", ""),
+  default_proc_name: { words: [], value: "tunicorn", default: "tunicorn" },
+  disable_redirect_access_to_syslog: flag("--disable-redirect-access-to-syslog"),
+  capture_output: flag("--capture-output"),
+  logger_class: text("--logger-class", "gunicorn.glogging.Logger"),
+  logconfig: text("--log-config", null),
+  logconfig_dict: { words: [], value: {}, default: {} },
+  logconfig_json: text("--log-config-json", null),
+  syslog_addr: text("--log-syslog-to", SYSLOG_ADDRESS),
+  syslog: flag("--log-syslog"),
+  syslog_prefix: text("--log-syslog-prefix", null),
+  syslog_facility: text("--log-syslog-facility", "user"),
+  enable_stdio_inheritance: flag("--enable-stdio-inheritance", "-R/--enable-stdio-inheritance"),
+  statsd_host: {
+    words: ["--statsd-host", "metrics"],
+    value: { kind: "tcp", host: "metrics", port: 8125 },
+    default: null,
+    refused: {
+      words: ["--statsd-host", "a:b"],
+      message: "Value must be one of ('host:port', 'unix://PATH')",
+    },
+  },
+  dogstatsd_tags: text("--dogstatsd-tags", ""),
+  statsd_prefix: text("--statsd-prefix", ""),
+  enable_backlog_metric: flag("--enable-backlog-metric"),
+  keyfile: { ...text("--keyfile", null), later: "TLS" },
+  certfile: { ...text("--certfile", null), later: "TLS" },
+  ssl_version: { words: ["--ssl-version", "3"], value: "3", default: 2 },
+  cert_reqs: {
+    words: ["--cert-reqs", "2"],
+    value: 2,
+    default: 0,
+    refused: { words: ["--cert-reqs=-1"], message: "Value must be positive: -1" },
+  },
+  ca_certs: text("--ca-certs", null),
+  suppress_ragged_eofs: { words: ["--suppress-ragged-eofs"], value: true, default: true },
+  do_handshake_on_connect: flag("--do-handshake-on-connect"),
+  ciphers: text("--ciphers", null),
+  http_protocols: {
+    words: ["--http-protocols", "h2,h1"],
+    value: ["h2", "h1"],
+    default: ["h1"],
+    later: "HTTP/2",
+    refused: {
+      words: ["--http-protocols", "h3"],
+      message: "Invalid protocol 'h3'. Valid protocols: h1, h2",
+    },
+  },
+  http2_cleartext: {
+    ...word("--http2-cleartext", "off", "both", "Invalid http2_cleartext: nope"),
+    later: "HTTP/2",
+  },
+  http2_max_concurrent_streams: {
+    ...int("--http2-max-concurrent-streams", 100),
+    refused: {
+      words: ["--http2-max-concurrent-streams", "0"],
+      message: "HTTP/2 max concurrent streams must be at least 1: 0",
+    },
+  },
+  http2_initial_window_size: {
+    ...int("--http2-initial-window-size", 65_535),
+    refused: {
+      words: ["--http2-initial-window-size", "2147483648"],
+      message: "HTTP/2 window size must be at most 2147483647: 2147483648",
+    },
+  },
+  http2_max_frame_size: {
+    words: ["--http2-max-frame-size", "20000"],
+    value: 20_000,
+    default: 16_384,
+    refused: {
+      words: ["--http2-max-frame-size", "1"],
+      message: "http2_max_frame_size must be between 16384 and 16777215, got 1",
+    },
+  },
+  http2_max_header_list_size: int("--http2-max-header-list-size", 65_536),
+  dirty_apps: { words: ["--dirty-app", "a:B"], value: ["a:B"], default: [] },
+  dirty_workers: int("--dirty-workers", 0),
+  dirty_timeout: int("--dirty-timeout", 300),
+  dirty_threads: int("--dirty-threads", 1),
+  dirty_graceful_timeout: int("--dirty-graceful-timeout", 30),
+  control_socket: text("--control-socket", "/.gunicorn/gunicorn.ctl"),
+  control_socket_mode: {
+    words: ["--control-socket-mode", "0660"],
+    value: 0o660,
+    default: 0o600,
+    refused: { words: ["--control-socket-mode=-1"], message: "Value must be positive: -1" },
+  },
+  control_socket_disable: flag("--no-control-socket"),
+  on_starting: HOOK,
+  on_reload: HOOK,
+  when_ready: HOOK,
+  pre_fork: HOOK,
+  post_fork: HOOK,
+  post_worker_init: HOOK,
+  worker_int: HOOK,
+  worker_abort: HOOK,
+  pre_exec: HOOK,
+  pre_request: HOOK,
+  post_request: HOOK,
+  child_exit: HOOK,
+  worker_exit: HOOK,
+  nworkers_changed: HOOK,
+  on_exit: HOOK,
+  ssl_context: HOOK,
+  on_dirty_starting: HOOK,
+  dirty_post_fork: HOOK,
+  dirty_worker_init: HOOK,
+  dirty_worker_exit: HOOK,
   wsgi_app: { words: ["module:name"], value: "module:name", default: "app:app" },
   bind: {
     words: ["-b", "a:1", "--bind", "unix:/b"],
@@ -157,9 +339,16 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
     };
 
     it("has Gunicorn's default", () => assert.deepEqual(load([]), example.default));
-    it("is set by its option", () => assert.deepEqual(load(example.words), example.value));
+    const { refused, later } = example;
+    if (later === undefined) {
+      it("is set by its option", () => assert.deepEqual(load(example.words), example.value));
+    } else {
+      it("is refused as long as the feature is not there", () => {
+        const message = `the setting ${name} cannot be used yet: ${later} will come later`;
+        assert.deepEqual(request(withApp(example.words), {}), refusal(message));
+      });
+    }
 
-    const { refused } = example;
     if (refused === undefined) return;
     it("is refused in Gunicorn's words", () => {
       const exit = refused.usage ? usageError(refused.message) : refusal(refused.message);
@@ -167,6 +356,28 @@ for (const [name, example] of Object.entries(EXAMPLES)) {
     });
   });
 }
+
+describe("a setting that has no effect", () => {
+  it("is told of, once it is not what it would be anyway", () => {
+    assert.deepEqual(loaded(["--http-parser", "fast", "app:app"]).resolved.notices, [
+      "The setting http_parser has no effect: the gateway has a parser of its own",
+    ]);
+    assert.deepEqual(loaded(["--http-parser", "auto", "app:app"]).resolved.notices, []);
+  });
+
+  it("is told of for every setting that says so", () => {
+    for (const [name, setting] of Object.entries(SETTINGS)) {
+      const words = new Map(Object.entries(EXAMPLES)).get(name)?.words ?? [];
+      if (setting.effect?.kind !== "none" || words.length === 0 || name === "suppress_ragged_eofs") continue;
+      const { notices } = loaded(withApp(words)).resolved;
+      assert.match(notices.join("\n"), new RegExp(`The setting ${name} has no effect: `), name);
+    }
+  });
+
+  it("is no reason to refuse a protocol that Gunicorn takes for http", () => {
+    assert.equal(loaded(["--protocol", "https", "app:app"]).settings.protocol, "https");
+  });
+});
 
 describe("the table", () => {
   const names = SECTIONS.flatMap(({ settings }) => Object.keys(settings));

@@ -2,6 +2,14 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import {
+  headerMap,
+  http2Cleartext,
+  httpProtocols,
+  proxyProtocol,
+  reloadEngine,
+} from "../../../src/settings/choices.ts";
+import * as places from "../../../src/settings/places.ts";
 import type { Validator } from "../../../src/settings/setting.ts";
 import * as validators from "../../../src/settings/validators.ts";
 import { ROOT } from "./request.ts";
@@ -13,7 +21,17 @@ interface Cases {
 
 const NO_INT = "int() can't convert non-string with explicit base";
 
-const CASES: Readonly<Record<keyof typeof validators, Cases>> = {
+const VALIDATORS = {
+  ...validators,
+  ...places,
+  headerMap,
+  http2Cleartext,
+  httpProtocols,
+  proxyProtocol,
+  reloadEngine,
+};
+
+const CASES: Readonly<Record<keyof typeof VALIDATORS, Cases>> = {
   text: {
     takes: [
       [" a ", "a"],
@@ -150,12 +168,132 @@ const CASES: Readonly<Record<keyof typeof validators, Cases>> = {
       [null, "Not a string: None"],
     ],
   },
+  boolOrNull: {
+    takes: [
+      [null, null],
+      [false, false],
+      ["True", true],
+    ],
+    refuses: [["yes", "Invalid boolean: yes"]],
+  },
+  anyDict: {
+    takes: [
+      [
+        { version: 1, handlers: { a: [] } },
+        { version: 1, handlers: { a: [] } },
+      ],
+    ],
+    refuses: [
+      [null, "Value is not a dictionary: None "],
+      [["a"], "Value is not a dictionary: ['a'] "],
+    ],
+  },
+  wholeNumber: {
+    takes: [
+      [-3, -3],
+      ["0x10", 16],
+    ],
+    refuses: [[1.5, NO_INT]],
+  },
+  proxyProtocol: {
+    takes: [
+      [null, "off"],
+      [true, "auto"],
+      [false, "off"],
+      [" V1 ", "v1"],
+      ["1", "auto"],
+      ["none", "off"],
+    ],
+    refuses: [
+      ["v3", "proxy_protocol must be: off, v1, v2, or auto"],
+      [1, "proxy_protocol must be string or bool"],
+    ],
+  },
+  httpProtocols: {
+    takes: [
+      [null, ["h1"]],
+      [" , ", ["h1"]],
+      ["H2, h1", ["h2", "h1"]],
+    ],
+    refuses: [
+      ["h3", "Invalid protocol 'h3'. Valid protocols: h1, h2"],
+      ["h1,h1", "Duplicate protocols specified"],
+      [["h1"], "http_protocols must be a string"],
+    ],
+  },
+  http2Cleartext: {
+    takes: [
+      [null, "off"],
+      [true, "prior-knowledge"],
+      [false, "off"],
+      [" Both ", "both"],
+    ],
+    refuses: [
+      ["On", "Invalid http2_cleartext: on"],
+      [1, "Invalid type for casting: 1"],
+    ],
+  },
+  reloadEngine: {
+    takes: [["poll", "poll"]],
+    refuses: [
+      ["Poll", "Invalid reload_engine: 'Poll'"],
+      [null, "Invalid reload_engine: None"],
+    ],
+  },
+  filesOrPatterns: {
+    takes: [
+      [
+        ["bin/python3", "nothing-*.html"],
+        ["bin/python3", "nothing-*.html"],
+      ],
+      [null, []],
+    ],
+    refuses: [[["nope.html"], "File nope.html does not exists."]],
+  },
+  statsdAddress: {
+    takes: [
+      [null, null],
+      ["Host", { kind: "tcp", host: "host", port: 8125 }],
+      ["host:9", { kind: "tcp", host: "host", port: 9 }],
+      ["unix:9", { kind: "tcp", host: "unix", port: 9 }],
+      ["unix:///run/statsd", { kind: "unix", path: "/run/statsd" }],
+    ],
+    refuses: [
+      ["host:x", "Value must be one of ('host:port', 'unix://PATH')"],
+      [9, "Not a string: 9"],
+    ],
+  },
+  user: {
+    takes: [
+      [null, process.geteuid?.()],
+      [7, 7],
+      ["7", 7],
+      ["root", 0],
+    ],
+    refuses: [["no such user", "No such user: 'no such user'"]],
+  },
+  group: {
+    takes: [
+      [null, process.getegid?.()],
+      [7, 7],
+      ["7", 7],
+      [true, 1],
+    ],
+    refuses: [["no such group", "No such group: 'no such group'"]],
+  },
+  controlSocket: {
+    takes: [
+      [null, "/.gunicorn/gunicorn.ctl"],
+      ["run/ctl", "run/ctl"],
+    ],
+    refuses: [[3, "Not a string: 3"]],
+  },
 };
 
 const cases = new Map(Object.entries(CASES));
 const ORIGIN = { env: {}, cwd: ROOT };
 
-for (const [name, validate] of Object.entries<Validator<unknown>>(validators)) {
+for (const [name, validate] of Object.entries<Validator<unknown>>(VALIDATORS)) {
   const { takes, refuses } = cases.get(name) ?? assert.fail(`${name} has no cases`);
 
   describe(`the validator ${name}`, () => {

@@ -1,0 +1,63 @@
+/**
+ * Gunicorn's section "Debugging".
+ *
+ * Runs in: arbiter.
+ */
+import { reloadEngine } from "./choices.ts";
+import { filesOrPatterns } from "./places.ts";
+import { type Effect, section } from "./setting.ts";
+import { bool } from "./validators.ts";
+
+const NO_RELOAD: Effect = { kind: "none", why: "files are not watched yet; HUP reloads" };
+
+export const debugging = section("Debugging", {
+  reload: {
+    summary: "Restart the workers when the code changes.",
+    flags: ["--reload"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: NO_RELOAD,
+  },
+  reload_engine: {
+    summary: "How changes are found: auto, poll or inotify.",
+    flags: ["--reload-engine"],
+    metavar: "STRING",
+    validate: reloadEngine,
+    default: "auto",
+    effect: NO_RELOAD,
+  },
+  reload_extra_files: {
+    summary: "A file or pattern to watch besides the code. Repeat the option to watch several.",
+    flags: ["--reload-extra-file"],
+    metavar: "FILES",
+    action: "append",
+    validate: filesOrPatterns,
+    default: [],
+    effect: NO_RELOAD,
+  },
+  spew: {
+    summary: "Print every line of Python that is executed.",
+    flags: ["--spew"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: { kind: "none", why: "Python has debuggers and tracers for this (python -m trace)" },
+  },
+  check_config: {
+    summary: "Check the settings, import the application, and leave.",
+    flags: ["--check-config"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: { kind: "later", feature: "checking the configuration" },
+  },
+  print_config: {
+    summary: "Print all settings, check them, import the application, and leave.",
+    flags: ["--print-config"],
+    action: "store_true",
+    validate: bool,
+    default: false,
+    effect: { kind: "later", feature: "printing the configuration" },
+  },
+});

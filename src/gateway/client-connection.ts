@@ -325,7 +325,7 @@ export class ClientConnection implements ClientSide {
   /** The client sends no more (it may still read). */
   #onEnd(): void {
     this.#clientEndedMs = monotonicMs();
-    if (this.#state === "reply") return;
+    if (this.#state === "reply" || this.#state === "lingering") return;
     this.#exchange?.body.discard();
     this.#exchange = null;
     this.#linger();

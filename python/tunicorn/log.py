@@ -24,7 +24,27 @@ LEVELS = {
     "debug": logging.DEBUG,
 }
 
+# On a terminal only; the same in src/logging/error-log.ts.
+COLOURS = {"DEBUG": 90, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}
+
 error_log = logging.getLogger("gunicorn.error")
+
+
+class ColouredFormatter(logging.Formatter):
+    """Gunicorn's line with the level in colour."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        plain = record.levelname
+        if plain in COLOURS:
+            record.levelname = f"\x1b[{COLOURS[plain]}m{plain}\x1b[39m"
+        try:
+            return super().formatMessage(record)
+        finally:
+            record.levelname = plain  # other handlers get the same record
+
+
+def _wants_colour() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stderr.isatty()
 
 
 def set_up(errorlog: str, loglevel: str) -> None:
@@ -34,7 +54,8 @@ def set_up(errorlog: str, loglevel: str) -> None:
         handler = logging.StreamHandler(sys.stderr)
     else:
         handler = logging.FileHandler(errorlog, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(FORMAT, DATE_FORMAT))
+    coloured = errorlog == "-" and _wants_colour()
+    handler.setFormatter((ColouredFormatter if coloured else logging.Formatter)(FORMAT, DATE_FORMAT))
     error_log.propagate = False
     error_log.handlers[:] = [handler]
     error_log.setLevel(LEVELS.get(loglevel.lower(), logging.INFO))

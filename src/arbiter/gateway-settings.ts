@@ -27,6 +27,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     header_map: settings.header_map,
     accesslog: settings.accesslog,
     access_log_format: settings.access_log_format,
+    access_log_exclude: settings.access_log_exclude,
     errorlog: settings.errorlog ?? "-",
     loglevel: settings.loglevel,
     script_name: resolved.environment.SCRIPT_NAME ?? process.env.SCRIPT_NAME ?? "",

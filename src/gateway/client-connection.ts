@@ -255,6 +255,10 @@ export class ClientConnection implements ClientSide {
     this.#gateway.logOverload();
   }
 
+  environOf(exchange: HttpExchange): ReadonlyMap<string, string> {
+    return this.#gateway.environOf(exchange, this.#listener.info, this.#environPart);
+  }
+
   #refuseRequest(error: ProtocolError): void {
     this.#gateway.log.warning(`Invalid request from ip=${this.remoteAddress}: ${error.detail}`);
     const exchange = this.#exchange;

@@ -60,7 +60,7 @@ export class EnvironWriter {
     listener: ListenerInfo,
     connectionPart: Uint8Array,
     provenance: Provenance,
-  ): Uint8Array {
+  ): Buffer {
     const writer = this.#writer;
     const { scheme, scriptName, fields } = provenance;
     writer.position = 0;

@@ -45,6 +45,8 @@ export interface ClientSide {
   logOverload(): void;
   /** The error log's line for a reply that could not be given. */
   logLost(exchange: HttpExchange, status: number, reason: string): void;
+  /** For the access log. */
+  environOf(exchange: HttpExchange): ReadonlyMap<string, string>;
 }
 
 const NO_BYTES = Buffer.alloc(0);
@@ -284,5 +286,9 @@ export class HttpExchange implements Exchange, AccessRecord {
     const isIt = (line: string): boolean => line.slice(0, line.indexOf(":")).toLowerCase() === name;
     const line = this.#fieldLines.toString("latin1").split("\r\n").findLast(isIt);
     return line?.slice(name.length + 1).trim();
+  }
+
+  environ(): ReadonlyMap<string, string> {
+    return this.#client.environOf(this);
   }
 }

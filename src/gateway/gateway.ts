@@ -5,11 +5,12 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { compileAccessLogFormat } from "../logging/access-log.ts";
+import { compileAccessLogExclude, compileAccessLogFormat } from "../logging/access-log.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import { LineWriter } from "../logging/line-writer.ts";
 import type { GatewaySettings, ListenerInfo, UnfinishedWork } from "../queue/gateway-messages.ts";
 import { repliesFile } from "../queue/layout.ts";
+import { readMarshalDict } from "../queue/marshal-reader.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { monotonicMs } from "./clock.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -47,6 +48,7 @@ export class Gateway {
   readonly #listeners: GatewayListener[] = [];
   readonly #accessLog: LineWriter | null;
   readonly #accessLine: ReturnType<typeof compileAccessLogFormat>;
+  readonly #isUnlogged: ReturnType<typeof compileAccessLogExclude>;
   #dispatcher: Dispatcher | null = null;
   #streams: WorkerStreams | null = null;
   #onDrained: (() => void) | null = null;
@@ -69,6 +71,7 @@ export class Gateway {
     this.limit_request_body = settings.limit_request_body || Number.POSITIVE_INFINITY;
     this.keepaliveMs = settings.keepalive * 1e3;
     this.#accessLine = compileAccessLogFormat(settings.access_log_format);
+    this.#isUnlogged = compileAccessLogExclude(settings.access_log_exclude);
     this.#accessLog =
       settings.accesslog === null
         ? null
@@ -144,7 +147,17 @@ export class Gateway {
   }
 
   logAccess(exchange: HttpExchange): void {
-    this.#accessLog?.write(this.#accessLine(exchange));
+    if (this.#accessLog === null || this.#isUnlogged?.(exchange)) return;
+    this.#accessLog.write(this.#accessLine(exchange));
+  }
+
+  /** The environ once more, as the application got it. */
+  environOf(
+    exchange: HttpExchange,
+    listener: ListenerInfo,
+    connectionPart: Uint8Array,
+  ): ReadonlyMap<string, string> {
+    return readMarshalDict(this.#environ.write(exchange.head, listener, connectionPart, exchange.provenance));
   }
 
   get #queue(): Dispatcher {

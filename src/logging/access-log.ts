@@ -2,10 +2,12 @@
  * The access log: `access_log_format` compiled once into a list of texts and atoms (Gunicorn's names).
  *
  * What a client sent is escaped, so that no request can forge a line or break one: `"` and `\` with a backslash,
- * control characters and what is not ASCII as `\xHH`. An atom that is not known gives `-`, as in Gunicorn.
+ * control characters and what is not ASCII as `\xHH`. The word `json` is a format too (access-log-json.ts). An atom that is not known gives `-`, as in Gunicorn.
  *
  * Runs in: gateway.
  */
+import { jsonAccessLine } from "./access-log-json.ts";
+import { maybeBasicUser } from "./basic-user.ts";
 import { accessLogDate } from "./log-date.ts";
 
 /** One answered request. */
@@ -24,6 +26,8 @@ export interface AccessRecord {
   /** Lower-case name → value; the last one of repeated fields. */
   requestField(name: string): string | undefined;
   responseField(name: string): string | undefined;
+  /** The variables that the gateway gave the application; costs as much as the request's own. */
+  environ(): ReadonlyMap<string, string>;
 }
 
 type Atom = (record: AccessRecord) => string;
@@ -31,7 +35,7 @@ type Atom = (record: AccessRecord) => string;
 const ATOMS: Readonly<Record<string, Atom>> = {
   h: (record) => record.remoteAddress,
   l: () => "-",
-  u: (record) => basicAuthUser(record.requestField("authorization")),
+  u: (record) => escaped(basicUserBytes(record.requestField("authorization")) ?? "-"),
   t: () => accessLogDate(new Date()),
   r: (record) => `${escaped(record.method)} ${escaped(record.target)} ${record.protocol}`,
   s: (record) => String(record.status),
@@ -50,13 +54,19 @@ const ATOMS: Readonly<Record<string, Atom>> = {
   p: (record) => `<${record.workerPid}>`,
 };
 
-const FORMAT_PART = /%\(([^)]*)\)s/g;
+/** `%(name)s`, also with the flags, width and precision of Python's `%`; and `%%`. */
+const FORMAT_PART = /%(?:%|\(([^)]*)\)([-0 +#]*)(\d*)(?:\.(\d+))?([sdiu]))/g;
+
+/** What `access_log_format` says in words instead of atoms. */
+const JSON_FORMAT = "json";
 
 export function compileAccessLogFormat(format: string): (record: AccessRecord) => string {
+  if (format === JSON_FORMAT) return jsonAccessLine;
   const parts: (string | Atom)[] = [];
   let position = 0;
   for (const match of format.matchAll(FORMAT_PART)) {
-    parts.push(format.slice(position, match.index), atom(match[1] as string));
+    parts.push(format.slice(position, match.index));
+    parts.push(match[1] === undefined ? "%" : padded(atom(match[1]), match));
     position = match.index + match[0].length;
   }
   parts.push(format.slice(position));
@@ -67,15 +77,51 @@ export function compileAccessLogFormat(format: string): (record: AccessRecord) =
   };
 }
 
+function padded(atom: Atom, [, , flags = "", width = "", precision, conversion]: RegExpExecArray): Atom {
+  const cut = precision === undefined || conversion !== "s" ? Number.POSITIVE_INFINITY : Number(precision);
+  if (width === "" && cut === Number.POSITIVE_INFINITY) return atom;
+  const isLeft = flags.includes("-");
+  const fill = flags.includes("0") && conversion !== "s" ? "0" : " ";
+  return (record) => {
+    const text = atom(record).slice(0, cut);
+    return isLeft ? text.padEnd(Number(width)) : text.padStart(Number(width), fill);
+  };
+}
+
 function atom(name: string): Atom {
-  const field = /^\{(.+)\}([io])$/.exec(name.toLowerCase());
+  const field = /^\{(.+)\}([ioe])$/.exec(name.toLowerCase());
   if (field !== null) {
     const fieldName = field[1] as string;
-    return field[2] === "i"
-      ? (record) => escaped(record.requestField(fieldName) ?? "-")
-      : (record) => escaped(record.responseField(fieldName) ?? "-");
+    switch (field[2]) {
+      case "i":
+        return (record) => escaped(record.requestField(fieldName) ?? "-");
+      case "o":
+        return (record) => escaped(record.responseField(fieldName) ?? "-");
+      default:
+        return (record) => escaped(environVariable(record.environ(), fieldName) ?? "-");
+    }
   }
   return (Object.hasOwn(ATOMS, name) ? ATOMS[name] : undefined) ?? (() => "-");
+}
+
+function environVariable(environ: ReadonlyMap<string, string>, lowerCaseName: string): string | undefined {
+  for (const [key, value] of environ) if (key.toLowerCase() === lowerCaseName) return value;
+  return undefined;
+}
+
+/**
+ * Which successful requests `access_log_exclude` keeps out of the log: paths, and beginnings of paths that end in `*`. An
+ * answer of 400 or more is logged all the same: a health check that fails is what one wants to read about. Null when the
+ * list is empty.
+ */
+export function compileAccessLogExclude(
+  entries: readonly string[],
+): ((record: AccessRecord) => boolean) | null {
+  if (entries.length === 0) return null;
+  const paths = new Set(entries.filter((entry) => !entry.endsWith("*")));
+  const beginnings = entries.filter((entry) => entry.endsWith("*")).map((entry) => entry.slice(0, -1));
+  return ({ status, path }) =>
+    status < 400 && (paths.has(path) || beginnings.some((beginning) => path.startsWith(beginning)));
 }
 
 const UNSAFE = /["\\\x00-\x1f\x7f-\uffff]/g;
@@ -87,12 +133,8 @@ function escaped(text: string): string {
   });
 }
 
-/** The user of a Basic authorization (RFC 7617), `-` when there is none. */
-function basicAuthUser(authorization: string | undefined): string {
-  const match = /^basic\s+(\S+)$/i.exec(authorization ?? "");
-  if (match === null) return "-";
-  const user = Buffer.from(match[1] as string, "base64")
-    .toString("latin1")
-    .split(":", 1)[0];
-  return user === undefined || user === "" ? "-" : escaped(user);
+/** As bytes, like everything else that a client sent. */
+function basicUserBytes(authorization: string | undefined): string | undefined {
+  const user = maybeBasicUser(authorization);
+  return user === undefined ? undefined : Buffer.from(user).toString("latin1");
 }

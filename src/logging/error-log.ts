@@ -7,6 +7,8 @@
  * Runs in: arbiter, gateway.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
+import { styleText } from "node:util";
 import { logDate } from "./log-date.ts";
 
 const LEVELS = ["debug", "info", "warning", "error", "critical"] as const;
@@ -14,10 +16,20 @@ export type LogLevel = (typeof LEVELS)[number];
 
 const STDERR = 2;
 
+/** On a terminal only; the same in python/tunicorn/log.py. */
+const COLOURS = {
+  debug: "gray",
+  info: "green",
+  warning: "yellow",
+  error: "red",
+  critical: "magenta",
+} as const;
+
 export class ErrorLog {
   readonly #path: string;
   readonly #threshold: number;
   #fd: number;
+  readonly #isColoured: boolean;
 
   /** Throws the system's error when the file cannot be opened. An unknown level means info, as in Gunicorn. */
   constructor(errorlog: string, loglevel: string) {
@@ -25,6 +37,7 @@ export class ErrorLog {
     const threshold = LEVELS.indexOf(loglevel.toLowerCase() as LogLevel);
     this.#threshold = threshold < 0 ? LEVELS.indexOf("info") : threshold;
     this.#fd = this.#open();
+    this.#isColoured = this.#fd === STDERR && isatty(STDERR);
   }
 
   debug(message: string): void {
@@ -49,7 +62,7 @@ export class ErrorLog {
 
   write(level: LogLevel, message: string): void {
     if (LEVELS.indexOf(level) < this.#threshold) return;
-    writeWhole(this.#fd, `${logDate(new Date())} [${process.pid}] [${level.toUpperCase()}] ${message}\n`);
+    writeWhole(this.#fd, `${logDate(new Date())} [${process.pid}] [${this.#word(level)}] ${message}\n`);
   }
 
   /** After log rotation. When the new file cannot be opened, the old one is told so and written on. */
@@ -62,6 +75,12 @@ export class ErrorLog {
     } catch (error) {
       this.error(`Error log not reopened: ${(error as Error).message}`);
     }
+  }
+
+  /** `styleText` obeys NO_COLOR. */
+  #word(level: LogLevel): string {
+    const word = level.toUpperCase();
+    return this.#isColoured ? styleText(COLOURS[level], word, { stream: process.stderr }) : word;
   }
 
   #open(): number {

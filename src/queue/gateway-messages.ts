@@ -25,6 +25,7 @@ export interface GatewaySettings {
   readonly header_map: string;
   readonly accesslog: string | null;
   readonly access_log_format: string;
+  readonly access_log_exclude: readonly string[];
   readonly errorlog: string;
   readonly loglevel: string;
   /** `os.environ["SCRIPT_NAME"]` as the application will see it. */

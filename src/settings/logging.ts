@@ -5,7 +5,7 @@
  */
 import { statsdAddress } from "./places.ts";
 import { type Effect, section } from "./setting.ts";
-import { anyDict, bool, logPath, text, textOrNull } from "./validators.ts";
+import { anyDict, bool, logPath, pathPatterns, text, textOrNull } from "./validators.ts";
 
 const FILES_ONLY: Effect = { kind: "none", why: "the logs go to standard streams and files only, so far" };
 const NO_STATSD: Effect = { kind: "none", why: "there are no metrics yet" };
@@ -33,11 +33,21 @@ export const logging = section("Logging", {
     effect: FILES_ONLY,
   },
   access_log_format: {
-    summary: "What a line of the access log says.",
+    summary: "What a line of the access log says; json: one JSON object a line.",
     flags: ["--access-logformat"],
     metavar: "STRING",
     validate: text,
     default: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
+  },
+  access_log_exclude: {
+    summary:
+      "A path whose successful requests are kept out of the access log; with * at its end, all that begin so.",
+    flags: ["--access-log-exclude"],
+    metavar: "PATH",
+    action: "append",
+    validate: pathPatterns,
+    default: [],
+    own: true,
   },
   errorlog: {
     summary: "The error log file. - is standard error.",

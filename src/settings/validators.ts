@@ -37,6 +37,19 @@ export function textList(raw: unknown): readonly string[] {
   return raw.map(text);
 }
 
+/** Paths of requests, or beginnings of them that end in `*`. */
+export function pathPatterns(raw: unknown): readonly string[] {
+  const patterns = textList(raw);
+  for (const pattern of patterns) {
+    if (!/^\/[^*]*\*?$/.test(pattern)) {
+      throw new SettingsError(
+        `not a path that begins with / and has * at its end only: ${pythonRepr(pattern)}`,
+      );
+    }
+  }
+  return patterns;
+}
+
 /** `A,B`: one text, in which empty parts do not count. */
 export function commaList(raw: unknown): readonly string[] {
   const whole = textOrNull(raw);

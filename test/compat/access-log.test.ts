@@ -36,6 +36,7 @@ const FORMAT = ATOMS.map((atom) => `%(${atom})s`).join(SEPARATOR);
 const BACKSLASH = "access log: backslash in a field";
 const CONTROL = "access log: control character in a field";
 const LATIN = "access log: byte outside of ASCII in a field";
+const LATIN_USER = "access log: user outside of ASCII";
 const FILE = "access log: bytes of a file";
 const NO_START = "access log: missing start_response";
 const NO_PATH: Explanations = { U: "access log: %(U)s of a request that fails" };
@@ -95,6 +96,24 @@ const CASES: readonly Case[] = [
   {
     title: "credentials that are not Base64",
     request: request("GET /hello HTTP/1.1", "Authorization: Basic %%%"),
+  },
+  {
+    title: "credentials with incomplete Base64",
+    request: request("GET /hello HTTP/1.1", "Authorization: Basic dXNlcg"),
+  },
+  {
+    title: "a user that is not UTF-8",
+    request: request("GET /hello HTTP/1.1", "Authorization: Basic 6Tpw"),
+  },
+  {
+    title: "a user outside of ASCII",
+    request: request("GET /hello HTTP/1.1", "Authorization: Basic w6k6cA=="),
+    differs: { u: LATIN_USER, line: LATIN_USER },
+  },
+  {
+    title: "a line break in the user",
+    request: request("GET /hello HTTP/1.1", "Authorization: Basic YQpiOnA="),
+    isUnlike: "access log: line break in the user",
   },
   {
     title: "another scheme of authentication",
@@ -187,19 +206,39 @@ for (const [nr, listener] of LISTENERS.entries()) {
   });
 }
 
-describe("the access log with variables of the environ", () => {
-  it("has none", async () => {
-    const pair = startBoth(() => [
-      ...COMMON,
-      "--access-logformat",
-      "%({request_method}e)s of %(r)s",
-      "responder",
-    ]);
-    const observed = await ofBoth(async (program) => {
-      return { line: (await linesOf(pair, program, 0, request("GET /hello HTTP/1.1"))).join("\n") };
+const VARIABLES = [
+  ...["request_method", "Query_String", "RAW_URI", "SERVER_PROTOCOL", "SCRIPT_NAME", "PATH_INFO"],
+  ...["REMOTE_ADDR", "wsgi.url_scheme", "HTTP_X_A", "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_COOKIE"],
+  ...["SERVER_NAME", "HTTP_HOST", "REMOTE_USER", "missing"],
+];
+
+describe("the access log in other formats", () => {
+  const text = request(
+    "POST /%68ello?a=1&b HTTP/1.1",
+    "X-A: 1",
+    "X-A: 2",
+    "Content-Type: text/plain",
+    "Content-Length: 0",
+    'Cookie: a="b"',
+    "X-Forwarded-Proto: https",
+    "Authorization: Basic dXNlcjpwYXNz",
+  );
+  for (const [title, format, row] of [
+    ["variables of the environ", `${VARIABLES.map((name) => `%({${name}}e)s`).join(SEPARATOR)} %(r)s`],
+    ["variables that are objects", "%({wsgi.version}e)s of %(r)s", "access log: %({name}e)s of an object"],
+    [
+      "widths, precisions and numbers",
+      "[%(s)5s|%(m)-6s|%(m).2s|%(B)04d|%(B)5d|%(H)12.6s|%(x)3s] 100%% %(r)s",
+    ],
+  ] as const) {
+    it(title, async () => {
+      const pair = startBoth(() => [...COMMON, "--access-logformat", format, "responder"]);
+      const observed = await ofBoth(async (program) => ({
+        line: (await linesOf(pair, program, 0, text)).join("\n"),
+      }));
+      differences.compare(observed, row === undefined ? {} : { line: row });
     });
-    differences.compare(observed, { line: "access log: %({name}e)s" });
-  });
+  }
 });
 
 it("shows every documented difference of the access log", () => differences.assertAllOccurred());

@@ -57,6 +57,10 @@ class Client implements ClientSide {
   logLost(_exchange: HttpExchange, status: number, reason: string): void {
     this.events.push(`lost ${status}: ${reason}`);
   }
+
+  environOf(): ReadonlyMap<string, string> {
+    return new Map();
+  }
 }
 
 interface Frame {

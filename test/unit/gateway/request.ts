@@ -36,6 +36,7 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     header_map: "drop",
     accesslog: null,
     access_log_format: "",
+    access_log_exclude: [],
     errorlog: "-",
     loglevel: "info",
     script_name: "",

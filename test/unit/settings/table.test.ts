@@ -313,6 +313,15 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
     refused: { words: ["--header-map", "keep"], message: "Invalid header map behaviour: keep" },
   },
   accesslog: text("--access-logfile", null),
+  access_log_exclude: {
+    words: ["--access-log-exclude", "/healthz", "--access-log-exclude", "/ready*"],
+    value: ["/healthz", "/ready*"],
+    default: [],
+    refused: {
+      words: ["--access-log-exclude", "*.png"],
+      message: "not a path that begins with / and has * at its end only: '*.png'",
+    },
+  },
   access_log_format: text(
     "--access-logformat",
     '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',

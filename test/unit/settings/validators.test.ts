@@ -58,6 +58,20 @@ const CASES: Readonly<Record<keyof typeof VALIDATORS, Cases>> = {
     ],
     refuses: [[3, "Not a string: 3"]],
   },
+  pathPatterns: {
+    takes: [
+      [
+        ["/a", " /b*"],
+        ["/a", "/b*"],
+      ],
+      ["/*", ["/*"]],
+      [null, []],
+    ],
+    refuses: [
+      ["a", "not a path that begins with / and has * at its end only: 'a'"],
+      [["/a", "/*/b"], "not a path that begins with / and has * at its end only: '/*/b'"],
+    ],
+  },
   textList: {
     takes: [
       [

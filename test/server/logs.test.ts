@@ -1,0 +1,79 @@
+/**
+ * The logs of a running server: what a hostile client can do to them, which requests they leave out, and colours.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join, resolve } from "node:path";
+import { it } from "node:test";
+import { APPS, Server } from "./support/server.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+
+/** Each says GET /forged HTTP/1.1 in a line of its own, if it is let. */
+const HOSTILE: readonly string[] = [
+  "GET /echo/%0AGET%20/forged HTTP/1.1\r\nHost: a",
+  "GET /echo?%0D%0Aforged HTTP/1.1\r\nHost: a",
+  "GET /echo HTTP/1.1\r\nHost: a\r\nUser-Agent: \x80\xff\t\"'\\",
+  `GET /echo HTTP/1.1\r\nHost: a\r\nAuthorization: Basic ${btoa('a\n"b":c')}`,
+  'GET /echo/%22%5C%00%1B[31m%C2%85%E2%80%A8 HTTP/1.1\r\nHost: a\r\nReferer: "}\r\nX-A: \xe2\x80\xa8',
+];
+
+const ATOMS = "hlutrsmUqHbBfaTDMLp"
+  .split("")
+  .concat(["{x-a}i", "{content-type}o", "{path_info}e", "{http_user_agent}e"]);
+
+for (const [format, isLine] of [
+  ["json", (line: string) => typeof JSON.parse(line).status === "number"],
+  [`@${ATOMS.map((atom) => `"%(${atom})s"`).join(" ")}@`, (line: string) => /^@[\x20-\x7e]*@$/.test(line)],
+] as const) {
+  it(`writes one line a request, whatever it says, with ${format.slice(0, 4)}`, async (t) => {
+    const server = await Server.start(t, ["--access-logfile", "-", "--access-logformat", format, "basics"]);
+    for (const head of HOSTILE) await server.request(`${head}\r\nConnection: close\r\n\r\n`);
+    const lines = await server.running.stdout.count(/./, HOSTILE.length + 1);
+    assert.equal(lines.length, HOSTILE.length + 1);
+    for (const line of lines) assert.ok(isLine(line), line);
+  });
+}
+
+it("leaves successful health checks out of the access log, and logs those that fail", async (t) => {
+  const words = ["/", "/echo/health", "/raises*"].flatMap((path) => ["--access-log-exclude", path]);
+  const server = await Server.start(t, [...words, "--access-logfile", "-", "basics"], {
+    trouble: /Error handling request|Traceback/,
+  });
+  await server.get("/echo/health?a");
+  await server.get("/echo/healthy");
+  await server.get("/raises");
+  const lines = await server.running.stdout.count(/GET /, 2);
+  assert.deepEqual(
+    lines.map((line) => /"(.*?) HTTP\/1.1" (\d+)/.exec(line)?.slice(1)),
+    [
+      ["GET /echo/healthy", "200"],
+      ["GET /raises", "500"],
+    ],
+  );
+});
+
+/** Runs Tunicorn on a terminal of its own, until it fails, and returns what the terminal got. */
+function onTerminal(env: NodeJS.ProcessEnv): string {
+  const script = "import pty, sys; pty.spawn(sys.argv[1:])";
+  const words = [join(ROOT, "bin/tunicorn"), "--bind", "127.0.0.1:0", "no_such_module"];
+  const { stdout } = spawnSync(join(ROOT, ".venv/bin/python"), ["-c", script, ...words], {
+    cwd: APPS,
+    env: { PATH: process.env.PATH, VIRTUAL_ENV: join(ROOT, ".venv"), TERM: "xterm", ...env },
+    encoding: "utf8",
+  });
+  return stdout;
+}
+
+it("has coloured levels on a terminal, in lines of Node and of Python", () => {
+  const text = onTerminal({});
+  assert.match(text, /\[\x1b\[32mINFO\x1b\[39m\] Starting tunicorn/);
+  assert.match(text, /\[\x1b\[32mINFO\x1b\[39m\] Booting worker/);
+  assert.match(text, /\[\x1b\[31mERROR\x1b\[39m\] Exception in worker process/);
+});
+
+it("has no colours on a terminal with NO_COLOR", () => {
+  const text = onTerminal({ NO_COLOR: "1" });
+  assert.match(text, /\[INFO\] Booting worker/);
+  assert.doesNotMatch(text, /\x1b\[3/);
+});

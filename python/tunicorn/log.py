@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "[%Y-%m-%d %H:%M:%S %z]"
@@ -47,7 +48,12 @@ def _wants_colour() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stderr.isatty()
 
 
-def set_up(errorlog: str, loglevel: str) -> None:
+_captures = False
+
+
+def set_up(
+    errorlog: str, loglevel: str, capture_output: bool = False, statsd: dict[str, Any] | None = None
+) -> None:
     """Connects `gunicorn.error` to stderr (`-`) or to a file; an unknown level means info, as in Gunicorn."""
     handler: logging.Handler
     if errorlog == "-":
@@ -59,6 +65,21 @@ def set_up(errorlog: str, loglevel: str) -> None:
     error_log.propagate = False
     error_log.handlers[:] = [handler]
     error_log.setLevel(LEVELS.get(loglevel.lower(), logging.INFO))
+    global _captures
+    _captures = capture_output and errorlog != "-"
+    _capture_output()
+    if statsd is not None:
+        error_log.addHandler(StatsdHandler(statsd))
+
+
+def _capture_output() -> None:
+    """What is printed goes to the error log's file too, also what C code and child processes print."""
+    if not _captures:
+        return
+    for handler in error_log.handlers:
+        if isinstance(handler, logging.FileHandler) and handler.stream is not None:
+            for descriptor in (1, 2):
+                os.dup2(handler.stream.fileno(), descriptor)
 
 
 def reopen() -> None:
@@ -74,6 +95,28 @@ def reopen() -> None:
                 continue
             os.dup2(opened, handler.stream.fileno(), inheritable=False)
             os.close(opened)
+    _capture_output()
+
+
+class StatsdHandler(logging.Handler):
+    """Counts warnings and errors as Gunicorn does; see src/metrics/statsd.ts for the rules."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__(logging.WARNING)
+        self._address = (settings["host"], settings["port"])
+        self._prefix = settings["prefix"]
+        self._tags = settings["tags"]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name = "exception" if record.exc_info else record.levelname.lower()
+        metric = f"{self._prefix}gunicorn.log.{name}:1|c|@1.0{self._tags}"
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as sender:
+                sender.setblocking(False)
+                sender.sendto(metric.encode(), self._address)
+        except OSError:
+            pass  # no such host, no route: metrics may be lost
 
 
 class ErrorStream:

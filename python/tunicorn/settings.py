@@ -25,6 +25,8 @@ class Settings:
     preload_app: bool
     errorlog: str
     loglevel: str
+    capture_output: bool
+    statsd: dict[str, Any] | None
     server_software: str
 
     @staticmethod

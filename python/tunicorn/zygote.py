@@ -91,6 +91,8 @@ class Zygote:
                 return self._fork(order["age"], order["slot"])
             case "retire":
                 self._retire(order["pid"])
+            case "reopen-logs":
+                log.reopen()
             case "kill":
                 self._signal(order["pid"], order["signal"])
             case unknown:
@@ -227,7 +229,7 @@ def _apply(settings: Settings) -> None:
     sys.path[0:0] = [path for path in settings.pythonpath if path not in sys.path]
     os.environ["SERVER_SOFTWARE"] = settings.server_software
     os.environ.update(settings.environment)
-    log.set_up(settings.errorlog, settings.loglevel)
+    log.set_up(settings.errorlog, settings.loglevel, settings.capture_output, settings.statsd)
 
 
 def main() -> int:

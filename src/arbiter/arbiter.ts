@@ -13,6 +13,7 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
 import type { ErrorLog } from "../logging/error-log.ts";
+import type { Statsd } from "../metrics/statsd.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
 import { SCOREBOARD_FILE, SLOT_BUSY, TICKETS_FILE } from "../queue/layout.ts";
 import { ScoreboardReader } from "../queue/scoreboard.ts";
@@ -24,6 +25,7 @@ import { gatewaySettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { Generation, type GenerationEvents } from "./generation.ts";
 import type { Listener } from "./listeners.ts";
+import { measureRegularly } from "./measurements.ts";
 import type { Pidfile } from "./pidfile.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { describeExit } from "./worker-exit.ts";
@@ -51,6 +53,7 @@ export interface ArbiterOptions {
   readonly listeners: readonly Listener[];
   readonly pidfile: Pidfile | null;
   readonly log: ErrorLog;
+  readonly statsd: Statsd | null;
   readonly argv: readonly string[];
   /** Reads all settings anew. */
   readonly reload: () => LoadResult;
@@ -104,6 +107,7 @@ export class Arbiter implements GenerationEvents {
     );
     this.#current = this.#startGeneration(options.loaded);
     setInterval(() => this.#keepDeadlines(), LOOK_MS);
+    measureRegularly(options, this.#children);
   }
 
   // -- signals ----------------------------------------------------------------------------------------------
@@ -112,6 +116,7 @@ export class Arbiter implements GenerationEvents {
   reload(): void {
     if (this.#state === "stopping") return;
     this.#log.info("Hang up: Master");
+    this.reopenLogs();
     const loaded = this.#options.reload();
     if (loaded.kind === "exit") {
       this.#log.error(`Reload failed: ${loaded.stderr.trim()}. The old settings stay in force.`);
@@ -128,12 +133,12 @@ export class Arbiter implements GenerationEvents {
     this.#current.manage();
   }
 
-  /** After log rotation (USR1). */
+  /** After log rotation (USR1, HUP). */
   reopenLogs(): void {
     this.#log.reopen();
     this.#gateways.order({ type: "reopen-logs" });
     for (const generation of this.#generations) {
-      for (const worker of generation.workers) generation.signal(worker, "SIGUSR1");
+      generation.reopenLogs();
     }
   }
 

@@ -30,6 +30,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     access_log_exclude: settings.access_log_exclude,
     errorlog: settings.errorlog ?? "-",
     loglevel: settings.loglevel,
+    statsd: resolved.statsd,
     script_name: resolved.environment.SCRIPT_NAME ?? process.env.SCRIPT_NAME ?? "",
   };
 }

@@ -94,6 +94,12 @@ export class Generation {
     if (this.isClosing && this.workers.length === 0) this.#zygote.close();
   }
 
+  /** The zygote first: what it forks from now on has the new files. */
+  reopenLogs(): void {
+    this.#zygote.order({ type: "reopen-logs" });
+    for (const worker of this.workers) this.signal(worker, "SIGUSR1");
+  }
+
   signal(worker: Worker, signal: "SIGABRT" | "SIGKILL" | "SIGQUIT" | "SIGUSR1"): void {
     if (worker.pid > 0)
       this.#zygote.order({ type: "kill", pid: worker.pid, signal: constants.signals[signal] });
@@ -174,6 +180,8 @@ function zygoteSettings(
     preload_app: settings.preload_app,
     errorlog: settings.errorlog ?? "-",
     loglevel: settings.loglevel,
+    capture_output: settings.capture_output,
+    statsd: resolved.statsd,
     server_software: `tunicorn/${VERSION}`,
   };
 }

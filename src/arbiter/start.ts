@@ -7,6 +7,7 @@
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ErrorLog } from "../logging/error-log.ts";
+import { Statsd } from "../metrics/statsd.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import type { Loaded, LoadResult } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
@@ -43,7 +44,8 @@ async function start(loaded: Loaded, argv: readonly string[], reload: () => Load
   process.chdir(settings.chdir);
   process.title = `tunicorn: master [${resolved.processName}]`;
   for (const path of [settings.errorlog, settings.accesslog]) checkLog(path);
-  const log = orFail(() => new ErrorLog(settings.errorlog ?? "-", settings.loglevel));
+  const statsd = resolved.statsd === null ? null : new Statsd(resolved.statsd);
+  const log = orFail(() => new ErrorLog(settings.errorlog ?? "-", settings.loglevel, statsd));
   log.info(`Starting tunicorn ${VERSION}`);
   for (const notice of resolved.notices) log.warning(notice);
   for (const address of resolved.ignoredBinds) {
@@ -68,7 +70,9 @@ async function start(loaded: Loaded, argv: readonly string[], reload: () => Load
   try {
     for (const address of resolved.listen) listeners.push(await bindPatiently(address, settings.umask, log));
     const exit = (code: number): never => process.exit(code);
-    const arbiter = orFail(() => new Arbiter({ loaded, listeners, pidfile, log, argv, reload, exit }));
+    const arbiter = orFail(
+      () => new Arbiter({ loaded, listeners, pidfile, log, statsd, argv, reload, exit }),
+    );
     handleSignals(arbiter, log);
   } catch (error) {
     giveUp();

@@ -5,6 +5,8 @@
  * Runs in: arbiter.
  */
 
+import type { StatsdSettings } from "../metrics/statsd.ts";
+
 /** Mirrors python/tunicorn/settings.py. Gunicorn's names where it has them. */
 export interface ZygoteSettings {
   readonly run_directory: string;
@@ -19,6 +21,8 @@ export interface ZygoteSettings {
   readonly preload_app: boolean;
   readonly errorlog: string;
   readonly loglevel: string;
+  readonly capture_output: boolean;
+  readonly statsd: StatsdSettings | null;
   readonly server_software: string;
 }
 
@@ -26,6 +30,7 @@ export type ZygoteOrder =
   | { readonly type: "start"; readonly settings: ZygoteSettings }
   | { readonly type: "fork"; readonly age: number; readonly slot: number }
   | { readonly type: "retire"; readonly pid: number }
+  | { readonly type: "reopen-logs" }
   | { readonly type: "kill"; readonly pid: number; readonly signal: number };
 
 export type ZygoteReport =

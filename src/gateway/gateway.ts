@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { compileAccessLogExclude, compileAccessLogFormat } from "../logging/access-log.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import { LineWriter } from "../logging/line-writer.ts";
+import type { Statsd } from "../metrics/statsd.ts";
 import type { GatewaySettings, ListenerInfo, UnfinishedWork } from "../queue/gateway-messages.ts";
 import { repliesFile } from "../queue/layout.ts";
 import { readMarshalDict } from "../queue/marshal-reader.ts";
@@ -46,6 +47,7 @@ export class Gateway {
   readonly #environ = new EnvironWriter();
   readonly #connections = new Set<ClientConnection>();
   readonly #listeners: GatewayListener[] = [];
+  readonly #statsd: Statsd | null;
   readonly #accessLog: LineWriter | null;
   readonly #accessLine: ReturnType<typeof compileAccessLogFormat>;
   readonly #isUnlogged: ReturnType<typeof compileAccessLogExclude>;
@@ -61,11 +63,13 @@ export class Gateway {
     runDirectory: string,
     spoolDirectory: string,
     log: ErrorLog,
+    statsd: Statsd | null = null,
   ) {
     this.#settings = settings;
     this.#age = age;
     this.#runDirectory = runDirectory;
     this.log = log;
+    this.#statsd = statsd;
     this.policy = new ForwardedPolicy(settings);
     this.headRules = settings;
     this.limit_request_body = settings.limit_request_body || Number.POSITIVE_INFINITY;
@@ -147,6 +151,7 @@ export class Gateway {
   }
 
   logAccess(exchange: HttpExchange): void {
+    if (this.#statsd !== null) this.#statsd.request(exchange.status, exchange.durationMs);
     if (this.#accessLog === null || this.#isUnlogged?.(exchange)) return;
     this.#accessLog.write(this.#accessLine(exchange));
   }

@@ -4,6 +4,7 @@
  * Runs in: gateway.
  */
 import { ErrorLog } from "../logging/error-log.ts";
+import { Statsd } from "../metrics/statsd.ts";
 import type { GatewayOrder, GatewayReport } from "../queue/gateway-messages.ts";
 import { Gateway } from "./gateway.ts";
 
@@ -32,13 +33,7 @@ function started(): Gateway {
 function obey(order: GatewayOrder, handle: unknown): void {
   switch (order.type) {
     case "start":
-      gateway = new Gateway(
-        order.settings,
-        order.age,
-        order.runDirectory,
-        order.spoolDirectory,
-        new ErrorLog(order.settings.errorlog, order.settings.loglevel),
-      );
+      start(order);
       return;
     case "open-queue":
       started().openQueue(() => report({ type: "started" }));
@@ -64,6 +59,12 @@ function obey(order: GatewayOrder, handle: unknown): void {
     default:
       order satisfies never;
   }
+}
+
+function start({ settings, age, runDirectory, spoolDirectory }: GatewayOrder & { type: "start" }): void {
+  const statsd = settings.statsd === null ? null : new Statsd(settings.statsd);
+  const log = new ErrorLog(settings.errorlog, settings.loglevel, statsd);
+  gateway = new Gateway(settings, age, runDirectory, spoolDirectory, log, statsd);
 }
 
 function listen(order: GatewayOrder & { type: "listen" }, handle: unknown): void {

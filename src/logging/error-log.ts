@@ -9,12 +9,16 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { styleText } from "node:util";
+import type { Statsd } from "../metrics/statsd.ts";
 import { logDate } from "./log-date.ts";
 
 const LEVELS = ["debug", "info", "warning", "error", "critical"] as const;
 export type LogLevel = (typeof LEVELS)[number];
 
 const STDERR = 2;
+
+/** Levels whose lines are counted among the metrics. */
+const COUNTED: readonly LogLevel[] = ["warning", "error", "critical"];
 
 /** On a terminal only; the same in python/tunicorn/log.py. */
 const COLOURS = {
@@ -28,12 +32,14 @@ const COLOURS = {
 export class ErrorLog {
   readonly #path: string;
   readonly #threshold: number;
+  readonly #statsd: Statsd | null;
   #fd: number;
   readonly #isColoured: boolean;
 
   /** Throws the system's error when the file cannot be opened. An unknown level means info, as in Gunicorn. */
-  constructor(errorlog: string, loglevel: string) {
+  constructor(errorlog: string, loglevel: string, statsd: Statsd | null = null) {
     this.#path = errorlog;
+    this.#statsd = statsd;
     const threshold = LEVELS.indexOf(loglevel.toLowerCase() as LogLevel);
     this.#threshold = threshold < 0 ? LEVELS.indexOf("info") : threshold;
     this.#fd = this.#open();
@@ -61,6 +67,7 @@ export class ErrorLog {
   }
 
   write(level: LogLevel, message: string): void {
+    if (COUNTED.includes(level)) this.#statsd?.increment(`log.${level}`);
     if (LEVELS.indexOf(level) < this.#threshold) return;
     writeWhole(this.#fd, `${logDate(new Date())} [${process.pid}] [${this.#word(level)}] ${message}\n`);
   }

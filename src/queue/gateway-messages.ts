@@ -4,6 +4,8 @@
  * Runs in: arbiter, gateway.
  */
 
+import type { StatsdSettings } from "../metrics/statsd.ts";
+
 /** What a gateway needs of the settings; names and units are Gunicorn's (times in seconds). */
 export interface GatewaySettings {
   readonly keepalive: number;
@@ -28,6 +30,7 @@ export interface GatewaySettings {
   readonly access_log_exclude: readonly string[];
   readonly errorlog: string;
   readonly loglevel: string;
+  readonly statsd: StatsdSettings | null;
   /** `os.environ["SCRIPT_NAME"]` as the application will see it. */
   readonly script_name: string;
 }

@@ -8,7 +8,6 @@ import { type Effect, section } from "./setting.ts";
 import { anyDict, bool, logPath, pathPatterns, text, textOrNull } from "./validators.ts";
 
 const FILES_ONLY: Effect = { kind: "none", why: "the logs go to standard streams and files only, so far" };
-const NO_STATSD: Effect = { kind: "none", why: "there are no metrics yet" };
 
 const SYSLOG_ADDRESSES: Partial<Record<NodeJS.Platform, string>> = {
   darwin: "unix:///var/run/syslog",
@@ -70,7 +69,6 @@ export const logging = section("Logging", {
     action: "store_true",
     validate: bool,
     default: false,
-    effect: FILES_ONLY,
   },
   logger_class: {
     summary: "The class of the logger.",
@@ -143,12 +141,11 @@ export const logging = section("Logging", {
     effect: { kind: "none", why: "the server does not go to the background" },
   },
   statsd_host: {
-    summary: "The StatsD server: HOST:PORT or unix://PATH.",
+    summary: "The StatsD server: HOST:PORT.",
     flags: ["--statsd-host"],
     metavar: "STATSD_ADDR",
     validate: statsdAddress,
     default: null,
-    effect: NO_STATSD,
   },
   dogstatsd_tags: {
     summary: "Tags for the metrics, separated by commas.",
@@ -156,7 +153,6 @@ export const logging = section("Logging", {
     metavar: "DOGSTATSD_TAGS",
     validate: textOrNull,
     default: "",
-    effect: NO_STATSD,
   },
   statsd_prefix: {
     summary: "What the names of the metrics begin with; a dot is added.",
@@ -164,7 +160,6 @@ export const logging = section("Logging", {
     metavar: "STATSD_PREFIX",
     validate: textOrNull,
     default: "",
-    effect: NO_STATSD,
   },
   enable_backlog_metric: {
     summary: "Measure how many connections wait in the kernel to be accepted.",
@@ -172,6 +167,5 @@ export const logging = section("Logging", {
     action: "store_true",
     validate: bool,
     default: false,
-    effect: NO_STATSD,
   },
 });

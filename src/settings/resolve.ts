@@ -9,6 +9,7 @@
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
+import type { StatsdSettings } from "../metrics/statsd.ts";
 import { type BindAddress, parseBinds } from "./addresses.ts";
 import { checkEffects } from "./effects.ts";
 import { pythonRepr } from "./python-text.ts";
@@ -46,6 +47,8 @@ export interface Resolved {
   readonly processName: string;
   readonly logLevel: LogLevel;
   readonly requestLimits: RequestLimits;
+  /** Null: no metrics. */
+  readonly statsd: StatsdSettings | null;
   /** What to say of settings that have no effect, a line each. */
   readonly notices: readonly string[];
 }
@@ -69,6 +72,7 @@ export function resolveSettings(settings: Settings, origin: Origin): Resolved {
     processName: settings.proc_name ?? app,
     logLevel: logLevel(settings),
     requestLimits: requestLimits(settings),
+    statsd: statsd(settings),
     notices,
   };
 }
@@ -130,6 +134,17 @@ const LOG_LEVELS: readonly LogLevel[] = ["critical", "error", "warning", "info",
 /** What is no level is info, as in Gunicorn. */
 export function logLevel({ loglevel }: Settings): LogLevel {
   return LOG_LEVELS.find((level) => level === loglevel.toLowerCase()) ?? "info";
+}
+
+/** Throws SettingsError. */
+export function statsd({ statsd_host, statsd_prefix, dogstatsd_tags }: Settings): StatsdSettings | null {
+  if (statsd_host === null) return null;
+  if (statsd_host.kind !== "tcp") {
+    throw new SettingsError("statsd_host cannot be a Unix socket: Node.js has no datagrams on them");
+  }
+  const { host, port } = statsd_host;
+  const prefix = statsd_prefix ? statsd_prefix.replace(/\.*$/, ".") : "";
+  return { host, port, prefix, tags: dogstatsd_tags ? `|#${dogstatsd_tags}` : "" };
 }
 
 const MAX_REQUEST_LINE = 8190;

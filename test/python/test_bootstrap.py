@@ -101,6 +101,8 @@ def test_it_starts_the_zygote_and_shows_the_application_nothing_of_its_own(tmp_p
         "preload_app": True,
         "errorlog": "-",
         "loglevel": "info",
+        "capture_output": False,
+        "statsd": None,
         "server_software": "tunicorn/test",
     }
     arbiter.sendall(json.dumps({"type": "start", "settings": settings}).encode() + b"\n")

@@ -25,6 +25,8 @@ MESSAGE: dict[str, Any] = {
     "preload_app": False,
     "errorlog": "-",
     "loglevel": "info",
+    "capture_output": False,
+    "statsd": None,
     "server_software": "tunicorn/1",
 }
 

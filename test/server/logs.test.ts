@@ -1,11 +1,21 @@
 /**
- * The logs of a running server: what a hostile client can do to them, which requests they leave out, and colours.
+ * The logs of a running server: what a hostile client can do to them, which requests they leave out, colours,
+ * and rotation.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { it } from "node:test";
-import { APPS, Server } from "./support/server.ts";
+import { after, it } from "node:test";
+import { ask } from "../support/client.ts";
+import { cleanUp, temporaryDirectory } from "../support/programs.ts";
+import { eventually } from "../support/wait.ts";
+import { checkLines, rotationWords, writeAndRotate } from "./support/rotation.ts";
+import { APPS, launch, Server } from "./support/server.ts";
+
+after(cleanUp);
+
+const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
@@ -76,4 +86,93 @@ it("has no colours on a terminal with NO_COLOR", () => {
   const text = onTerminal({ NO_COLOR: "1" });
   assert.match(text, /\[INFO\] Booting worker/);
   assert.doesNotMatch(text, /\x1b\[3/);
+});
+
+it("loses and tears no line of the access log when it is rotated under load", async (t) => {
+  const directory = temporaryDirectory();
+  const server = await Server.start(t, [...rotationWords(directory), "--workers", "2", "basics"], {
+    workers: 2,
+  });
+  const { requests, rotations } = await writeAndRotate({
+    address: server.address,
+    directory,
+    bytes: 6e6,
+    intervalMs: 20,
+    reopen: () => server.signal("SIGUSR1"),
+  });
+  assert.equal((await server.running.stop()).code, 0);
+  assert.equal(checkLines(directory, requests), rotations + 1);
+  assert.ok(rotations > 1, "it was not rotated");
+});
+
+for (const signal of ["SIGUSR1", "SIGHUP"] as const) {
+  it(`opens both logs again at ${signal}, in every process`, async (t) => {
+    const directory = temporaryDirectory();
+    const [access, error, old] = ["access", "error", "old"].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const words = [
+      "--bind",
+      `unix:${directory}/socket`,
+      "--access-logfile",
+      access,
+      "--error-logfile",
+      error,
+    ];
+    const running = launch(t, [...words, "basics"]);
+    await eventually(() => existsSync(error) && /Booting worker/.test(readFileSync(error, "utf8")));
+    const server = { path: join(directory, "socket") };
+    await ask(server, request("/raises"));
+    for (const path of [access, error]) renameSync(path, path === error ? old : `${access}.1`);
+    running.signal(signal);
+    await eventually(() => existsSync(access) && existsSync(error));
+    // A worker that is forked from now on has the new file from its zygote.
+    running.signal("SIGTTIN");
+    await eventually(() => /Booting worker/.test(readFileSync(error, "utf8")));
+    const before = readFileSync(old, "utf8");
+    await ask(server, request("/raises?again"));
+    await eventually(() => /raises\?again/.test(readFileSync(access, "utf8")));
+    await eventually(() => /Error handling request GET \/raises\?again/.test(readFileSync(error, "utf8")));
+    assert.equal(readFileSync(old, "utf8"), before);
+    await running.stop();
+    assert.match(readFileSync(error, "utf8"), /Shutting down: Master/);
+  });
+}
+
+it("sends what is printed to the error log's file with --capture-output, also after a rotation", async (t) => {
+  const directory = temporaryDirectory();
+  const path = join(directory, "error");
+  const application = join(directory, "printing.py");
+  writeFileSync(
+    application,
+    `import os, sys
+def application(environ, start_response):
+    query = environ["QUERY_STRING"]
+    print("printed " + query, flush=True)
+    os.system("echo by a child " + query)
+    sys.stderr.write("to stderr " + query + "\\n")
+    start_response("200 OK", [])
+    return []
+`,
+  );
+  const words = ["--bind", `unix:${directory}/socket`, "--error-logfile", path, "--capture-output"];
+  const running = launch(t, [...words, "printing"], { cwd: directory });
+  await eventually(() => existsSync(path) && /Booting worker/.test(readFileSync(path, "utf8")));
+  const hasAll = (query: string): boolean => {
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+    return ["printed", "by a child", "to stderr"].every((what) => text.includes(`${what} ${query}\n`));
+  };
+  await ask({ path: `${directory}/socket` }, request("/?one"));
+  await eventually(() => hasAll("one"));
+  renameSync(path, `${path}.1`);
+  running.signal("SIGUSR1");
+  await eventually(() => existsSync(path));
+  await eventually(async () => {
+    await ask({ path: `${directory}/socket` }, request("/?two"));
+    return hasAll("two");
+  });
+  await running.stop();
+  assert.equal(running.stdout.text + running.stderr.text, "");
 });

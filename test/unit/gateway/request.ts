@@ -39,6 +39,7 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     access_log_exclude: [],
     errorlog: "-",
     loglevel: "info",
+    statsd: null,
     script_name: "",
     ...changes,
   };

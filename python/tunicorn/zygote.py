@@ -65,7 +65,7 @@ class Zygote:
             gc.collect()
             gc.freeze()
         self._init_signals()
-        self._send({"type": "prepared"})
+        self._send({"type": "prepared", "python": platform.python_version()})
 
     def run(self) -> Worker | None:
         """Until the arbiter closes the control channel; in a forked child it returns the worker to run."""

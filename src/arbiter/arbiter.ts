@@ -11,7 +11,9 @@
  * Runs in: arbiter.
  */
 import { closeSync, constants, openSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { isatty } from "node:tty";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
@@ -19,6 +21,7 @@ import { SCOREBOARD_FILE, SLOT_BUSY, TICKETS_FILE } from "../queue/layout.ts";
 import { ScoreboardReader } from "../queue/scoreboard.ts";
 import { formatAddress } from "../settings/addresses.ts";
 import type { Loaded, LoadResult } from "../settings/load.ts";
+import { VERSION } from "../version.ts";
 import { Children, type Worker } from "./children.ts";
 import { Deadlines, LOOK_MS, monotonicMs } from "./deadlines.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
@@ -28,6 +31,7 @@ import type { Listener } from "./listeners.ts";
 import { measureRegularly } from "./measurements.ts";
 import type { Pidfile } from "./pidfile.ts";
 import { RunDirectory } from "./run-directory.ts";
+import { startScreen } from "./start-screen.ts";
 import { describeExit } from "./worker-exit.ts";
 
 /** Gunicorn's exit codes. */
@@ -234,13 +238,16 @@ export class Arbiter implements GenerationEvents {
     if (this.#hasAnnounced) generation.manage();
   }
 
+  get #addresses(): string[] {
+    return this.#options.listeners.map(({ address, info }) =>
+      formatAddress(address.kind === "tcp" ? { kind: "tcp", host: info.host, port: info.port } : address),
+    );
+  }
+
   #onListening(): void {
     if (this.#hasAnnounced || this.#state === "stopping") return;
     this.#hasAnnounced = true;
-    const addresses = this.#options.listeners.map(({ address, info }) =>
-      formatAddress(address.kind === "tcp" ? { kind: "tcp", host: info.host, port: info.port } : address),
-    );
-    this.#log.info(`Listening at: ${addresses.join(",")} (${process.pid})`);
+    this.#log.info(`Listening at: ${this.#addresses.join(",")} (${process.pid})`);
     this.#log.info(`Using worker: ${this.#options.loaded.resolved.workerClass}`);
     this.#current.manage();
   }
@@ -250,7 +257,34 @@ export class Arbiter implements GenerationEvents {
     if (generation.readyCount < generation.target) return;
     this.#pauseMs = 0;
     if (generation === this.#next) this.#takeOver(generation);
-    else if (this.#state === "starting") this.#state = "serving";
+    else if (this.#state === "starting") this.#onServing();
+  }
+
+  #onServing(): void {
+    this.#state = "serving";
+    const { settings, resolved } = this.#options.loaded;
+    if (
+      !isatty(process.stderr.fd) ||
+      settings.errorlog !== "-" ||
+      !["debug", "info"].includes(resolved.logLevel)
+    )
+      return;
+    const screen = startScreen({
+      version: VERSION,
+      app: resolved.app,
+      addresses: this.#addresses,
+      workers: settings.workers,
+      threads: settings.threads,
+      workerClass: resolved.workerClass,
+      python: resolved.python,
+      pythonVersion: this.#current.pythonVersion,
+      pid: process.pid,
+      loglevel: resolved.logLevel,
+      timeout: settings.timeout,
+      cores: availableParallelism(),
+      isRoot: process.geteuid?.() === 0 && settings.user === 0,
+    });
+    process.stderr.write(screen);
   }
 
   #takeOver(generation: Generation): void {

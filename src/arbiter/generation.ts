@@ -28,6 +28,8 @@ export class Generation {
   /** How many workers it should have. */
   target: number;
   isPrepared = false;
+  /** Known once it is prepared. */
+  pythonVersion = "";
   /** It is told to leave, or has left: forks no more. */
   isClosing = false;
   readonly #children: Children;
@@ -122,6 +124,7 @@ export class Generation {
         return;
       case "prepared":
         this.isPrepared = true;
+        this.pythonVersion = report.python;
         this.#events.onPrepared(this);
         return;
       case "forked":

@@ -36,7 +36,7 @@ export type ZygoteOrder =
 export type ZygoteReport =
   | { readonly type: "hello"; readonly pid: number; readonly python: string }
   /** The FIFO exists, and with --preload the application is imported. */
-  | { readonly type: "prepared" }
+  | { readonly type: "prepared"; readonly python: string }
   | { readonly type: "forked"; readonly age: number; readonly pid: number }
   | { readonly type: "fork-failed"; readonly age: number; readonly error: string }
   | { readonly type: "ready"; readonly pid: number }

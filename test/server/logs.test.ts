@@ -3,10 +3,12 @@
  * and rotation.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { after, it } from "node:test";
+import { after, it, type TestContext } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { ask } from "../support/client.ts";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
 import { eventually } from "../support/wait.ts";
@@ -74,6 +76,54 @@ function onTerminal(env: NodeJS.ProcessEnv): string {
   });
   return stdout;
 }
+
+/** A Tunicorn that serves on a terminal of its own; Ctrl-C once `pattern` has been printed. */
+async function untilPrinted(t: TestContext, pattern: RegExp): Promise<string> {
+  const script = "import pty, sys; pty.spawn(sys.argv[1:])";
+  const words = [
+    join(ROOT, "bin/tunicorn"),
+    "--bind",
+    "127.0.0.1:0",
+    "--workers",
+    "2",
+    "--timeout",
+    "0",
+    "basics",
+  ];
+  const terminal = spawn(join(ROOT, ".venv/bin/python"), ["-c", script, ...words], {
+    cwd: APPS,
+    env: { PATH: process.env.PATH, VIRTUAL_ENV: join(ROOT, ".venv"), TERM: "xterm" },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let text = "";
+  // The loss of its terminal is a HUP, which would not end it.
+  t.after(() => {
+    if (terminal.exitCode !== null) return;
+    process.kill(Number(/\[(\d+)\] \[.*Starting/.exec(text)?.[1]), "SIGKILL");
+    terminal.kill("SIGKILL");
+  });
+  terminal.stdout.setEncoding("utf8").on("data", (part: string) => {
+    text += part;
+  });
+  await eventually(() => pattern.test(text));
+  terminal.stdin.write("\x03");
+  await once(terminal, "close");
+  return text;
+}
+
+it("tells on a terminal what is served, when it is", async (t) => {
+  const text = stripVTControlCharacters(await untilPrinted(t, /timeout is 0/));
+  assert.match(text, /basics is served by Tunicorn \d/);
+  assert.match(text, /\n {4}at {7}http:\/\/127\.0\.0\.1:\d+\r/);
+  assert.match(text, /\n {4}by {7}2 workers \(sync\)\r/);
+  assert.match(text, /\n {4}in {7}Python 3\.\d+\.\d+\S*, \/.*\/python\r/);
+  assert.match(text, /Shutting down: Master/);
+});
+
+it("tells nothing of the kind elsewhere", async (t) => {
+  const server = await Server.start(t, ["basics"]);
+  assert.doesNotMatch(server.log, /served by|hint:/);
+});
 
 it("has coloured levels on a terminal, in lines of Node and of Python", () => {
   const text = onTerminal({});

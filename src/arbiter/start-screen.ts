@@ -1,0 +1,68 @@
+/**
+ * What a person at a terminal is told once the server is ready: what is served, where, by whom, and what seems unwise. Where
+ * there is no terminal there are Gunicorn's lines only.
+ *
+ * Runs in: arbiter.
+ */
+import { styleText } from "node:util";
+
+export interface StartFacts {
+  readonly version: string;
+  readonly app: string;
+  readonly addresses: readonly string[];
+  readonly workers: number;
+  readonly threads: number;
+  readonly workerClass: string;
+  readonly python: string;
+  readonly pythonVersion: string;
+  readonly pid: number;
+  readonly loglevel: string;
+  /** Seconds. */
+  readonly timeout: number;
+  readonly cores: number;
+  /** Workers have all rights. */
+  readonly isRoot: boolean;
+}
+
+/** For a terminal. `styleText` obeys NO_COLOR. */
+export function startScreen(facts: StartFacts): string {
+  const { version, app, addresses, python, pythonVersion, pid } = facts;
+  const row = (name: string, value: string): string => `    ${name.padEnd(9)}${value}`;
+  const lines = [
+    "",
+    `  ${paint("bold", app)} is served by Tunicorn ${version}`,
+    "",
+    ...addresses.map((address, nr) => row(nr === 0 ? "at" : "", paint("cyan", address))),
+    row("by", workers(facts)),
+    row("in", `Python ${pythonVersion}, ${python}`),
+    row("reload", `kill -HUP ${pid}`),
+    row("stop", `Ctrl-C, or kill -TERM ${pid}`),
+    ...hints(facts).map((hint, nr) => `${nr === 0 ? "\n" : ""}  ${paint("yellow", "hint:")} ${hint}`),
+    "",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function paint(style: Parameters<typeof styleText>[0], text: string): string {
+  return styleText(style, text, { stream: process.stderr });
+}
+
+function workers({ workers, threads, workerClass }: StartFacts): string {
+  const count = workers === 1 ? "1 worker" : `${workers} workers`;
+  return `${count} (${workerClass}${threads > 1 ? `, ${threads} threads each` : ""})`;
+}
+
+/** What seems unwise, in the order of its weight. */
+export function hints({ isRoot, loglevel, workers, cores, timeout }: StartFacts): readonly string[] {
+  const found: string[] = [];
+  if (isRoot) found.push("the application runs as root; --user and --group take its rights away");
+  if (loglevel === "debug") found.push("the log level is debug, which is for development");
+  if (workers === 1 && cores > 1) {
+    found.push(`one worker uses one of ${cores} cores; --workers ${cores + 1} would use all`);
+  }
+  if (workers > 4 * cores + 1) {
+    found.push(`${workers} workers are many for ${cores === 1 ? "one core" : `${cores} cores`}`);
+  }
+  if (timeout === 0) found.push("timeout is 0, so a request that hangs keeps its worker for ever");
+  return found;
+}

@@ -171,6 +171,7 @@ export class Arbiter implements GenerationEvents {
 
   /** The time for a graceful stop is over. */
   #stopNow(): void {
+    this.#isQuick = true; // what is killed here is not started again
     this.#gateways.kill();
     for (const generation of this.#generations) generation.kill();
     setTimeout(() => this.#end(), ABORT_GRACE_MS).unref();

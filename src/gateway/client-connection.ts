@@ -20,6 +20,7 @@ import { expectsContinue, requestFraming, wantsKeepAlive } from "./http1/request
 import { type RequestHead, RequestHeadReader } from "./http1/request-head.ts";
 import { Outbox } from "./outbox.ts";
 import { RequestBody } from "./request-body.ts";
+import type { OpenSocket } from "./socket-server.ts";
 
 /** How long a client may take for its first byte, for the head, and between two reads of the body, ms. */
 const FIRST_BYTE_MS = 30_000;
@@ -33,6 +34,9 @@ const ENDED_CLIENT_MS = 1_000;
 const WRITE_STALL_MS = 60_000;
 /** Bytes of requests sent ahead before the socket waits. */
 const AHEAD_BYTES = 64 * 1024;
+
+/** All clients' bytes are read into it, one after the other: what is to be kept is copied. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -63,9 +67,16 @@ export class ClientConnection implements ClientSide {
   /** When it has ended its side, which is how a client leaves, but it may also still read; infinite before. */
   #clientEndedMs = Number.POSITIVE_INFINITY;
 
-  constructor(gateway: Gateway, listener: GatewayListener, socket: Socket) {
+  constructor(gateway: Gateway, listener: GatewayListener, open: OpenSocket) {
     this.#gateway = gateway;
     this.#listener = listener;
+    const socket = open({
+      buffer: READ_BUFFER,
+      callback: (length, bytes) => {
+        this.#onData((bytes as Buffer).subarray(0, length));
+        return true;
+      },
+    });
     this.#socket = socket;
     const isUnix = listener.info.kind === "unix";
     this.remoteAddress = isUnix ? "" : (socket.remoteAddress ?? "");
@@ -73,7 +84,6 @@ export class ClientConnection implements ClientSide {
     this.#environPart = connectionEnviron(listener.info, this.remoteAddress, socket.remotePort ?? 0);
     this.#headReader = new RequestHeadReader(gateway.headRules);
     this.#outbox = new Outbox(socket, gateway.outboxEvents);
-    socket.on("data", (bytes) => this.#onData(bytes));
     socket.on("end", () => this.#onEnd());
     // "close" follows every error; a client that left is not one.
     socket.on("error", () => {});
@@ -93,7 +103,7 @@ export class ClientConnection implements ClientSide {
   }
 
   #keepAhead(bytes: Buffer): void {
-    this.#ahead.push(bytes);
+    this.#ahead.push(Buffer.from(bytes));
     this.#aheadBytes += bytes.length;
     if (this.#aheadBytes > AHEAD_BYTES) this.#socket.pause();
   }
@@ -194,6 +204,10 @@ export class ClientConnection implements ClientSide {
 
   write(bytes: Uint8Array): void {
     this.#outbox.write(bytes);
+  }
+
+  get isWaiting(): boolean {
+    return this.#outbox.waitingBytes > 0;
   }
 
   get isFull(): boolean {

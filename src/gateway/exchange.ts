@@ -32,6 +32,8 @@ import type { WorkerStream } from "./worker-stream.ts";
 export interface ClientSide {
   readonly remoteAddress: string;
   write(bytes: Uint8Array): void;
+  /** Whether anything waits for the client to take it. */
+  readonly isWaiting: boolean;
   /** Whether so much waits for the client that the worker should wait too. */
   readonly isFull: boolean;
   /** Calls back when there is room again, or the client is gone. */
@@ -127,6 +129,7 @@ export class HttpExchange implements Exchange, AccessRecord {
   }
 
   #endFrame(stream: WorkerStream, complete: boolean): boolean {
+    if (this.#client.isWaiting) stream.keepBytes(); // what it waits for may lie in them
     if (complete && this.#frameEndsReply) {
       if (this.isAnswering) this.#finish();
       return true;
@@ -157,7 +160,9 @@ export class HttpExchange implements Exchange, AccessRecord {
     if (framing.body === "length" && frame.contentLength >= 0) this.#remaining = frame.contentLength;
     const statusEnd = bytes.indexOf(CR, start);
     const fieldsStart = statusEnd + 2;
-    this.#fieldLines = bytes.subarray(fieldsStart, bodyStart);
+    const fieldLines = bytes.subarray(fieldsStart, bodyStart);
+    // For the access log, which a reply of several frames reaches when `bytes` are others.
+    this.#fieldLines = isWhole && complete ? fieldLines : Buffer.from(fieldLines);
     // A whole small response is one write; else the body follows in writes of its own.
     const inOne = isWhole && complete && framing.body === "length" && end - bodyStart <= ONE_WRITE_BYTES;
     const bodyEnd = inOne ? Math.min(end, bodyStart + this.#remaining) : bodyStart;

@@ -3,7 +3,7 @@
  *
  * Runs in: gateway.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server } from "node:net";
 import { join } from "node:path";
 import { compileAccessLogExclude, compileAccessLogFormat } from "../logging/access-log.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
@@ -20,6 +20,7 @@ import type { HttpExchange } from "./exchange.ts";
 import { ForwardedPolicy } from "./forwarded.ts";
 import type { HeadRules } from "./http1/request-head.ts";
 import type { OutboxEvents } from "./outbox.ts";
+import { createSocketServer } from "./socket-server.ts";
 import { WorkerStreams } from "./worker-stream.ts";
 
 /** How exactly deadlines of idle and slow clients are kept, ms. One look at all of them costs less than timers. */
@@ -108,9 +109,10 @@ export class Gateway {
     onListening: () => void,
     onError: (error: Error) => void,
   ): void {
-    const server = createServer({ allowHalfOpen: true, noDelay: true });
-    const listener = { info, server };
-    server.on("connection", (socket) => this.#accept(listener, socket));
+    const server = createSocketServer(true, (open) => {
+      this.#connections.add(new ClientConnection(this, listener, open));
+    });
+    const listener: GatewayListener = { info, server };
     server.once("error", onError);
     server.listen(handle, this.#settings.backlog, onListening);
     this.#listeners.push(listener);
@@ -118,10 +120,6 @@ export class Gateway {
 
   get keepsAlive(): boolean {
     return this.keepaliveMs > 0 && this.#onDrained === null;
-  }
-
-  #accept(listener: GatewayListener, socket: Socket): void {
-    this.#connections.add(new ClientConnection(this, listener, socket));
   }
 
   // -- requests ---------------------------------------------------------------------------------------------

@@ -6,25 +6,50 @@
  *
  * Runs in: gateway.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { FRAME_HELLO, PROTOCOL_VERSION } from "../queue/layout.ts";
 import { type FrameHeader, ReplyReader, type ReplySink } from "../queue/reply-reader.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { createSocketServer, type OpenSocket } from "./socket-server.ts";
+
+const READ_BYTES = 64 * 1024;
 
 export class WorkerStream implements ReplySink {
   /** 0 until the stream has said whose it is. */
   pid = 0;
   readonly #socket: Socket;
   readonly #reader: ReplyReader;
+  #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  #isKept = false;
   readonly #dispatcher: Dispatcher;
 
-  constructor(socket: Socket, dispatcher: Dispatcher) {
-    this.#socket = socket;
+  constructor(open: OpenSocket, dispatcher: Dispatcher) {
     this.#dispatcher = dispatcher;
     this.#reader = new ReplyReader(this);
-    socket.on("data", (bytes) => this.#reader.read(bytes));
+    this.#socket = open({
+      buffer: () => this.#freeBuffer(),
+      callback: (length, bytes) => {
+        this.#reader.read((bytes as Buffer).subarray(0, length));
+        return true;
+      },
+    });
     // A worker that is killed resets its stream; "close" follows, and the arbiter tells what it was working on.
-    socket.on("error", () => {});
+    this.#socket.on("error", () => {});
+  }
+
+  onClose(callback: () => void): void {
+    this.#socket.on("close", callback);
+  }
+
+  /** The bytes that are being delivered are the receiver's for good: the next read gets other memory. */
+  keepBytes(): void {
+    this.#isKept = true;
+  }
+
+  #freeBuffer(): Buffer {
+    if (this.#isKept) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    this.#isKept = false;
+    return this.#buffer;
   }
 
   onFrame(frame: FrameHeader, bytes: Buffer, start: number, end: number, complete: boolean): void {
@@ -56,7 +81,7 @@ export class WorkerStreams {
   #onClosed: Array<{ pid: number; callback: () => void }> = [];
 
   constructor(path: string, dispatcher: Dispatcher, onListening: () => void) {
-    this.#server = createServer((socket) => this.#add(socket, dispatcher));
+    this.#server = createSocketServer(false, (open) => this.#add(open, dispatcher));
     this.#server.listen(path, onListening);
   }
 
@@ -79,10 +104,10 @@ export class WorkerStreams {
     return false;
   }
 
-  #add(socket: Socket, dispatcher: Dispatcher): void {
-    const stream = new WorkerStream(socket, dispatcher);
+  #add(open: OpenSocket, dispatcher: Dispatcher): void {
+    const stream = new WorkerStream(open, dispatcher);
     this.#streams.add(stream);
-    socket.on("close", () => {
+    stream.onClose(() => {
       this.#streams.delete(stream);
       const settled = this.#onClosed.filter(({ pid }) => !this.#hasOpen(pid));
       this.#onClosed = this.#onClosed.filter((each) => !settled.includes(each));

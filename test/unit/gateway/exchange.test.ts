@@ -22,6 +22,7 @@ const HEAD = requestHead("HEAD / HTTP/1.1", "Host: a");
 
 class Client implements ClientSide {
   readonly remoteAddress = "192.0.2.1";
+  isWaiting = false;
   isFull = false;
   sent = "";
   writes = 0;
@@ -78,6 +79,7 @@ class Play {
   readonly client = new Client();
   readonly exchange: HttpExchange;
   isPaused = false;
+  keepsBytes = false;
   readonly #stream: WorkerStream;
 
   constructor(head: RequestHead, { keepAlive = true, scriptName = "" } = {}) {
@@ -94,6 +96,9 @@ class Play {
       },
       resume: (): void => {
         this.isPaused = false;
+      },
+      keepBytes: (): void => {
+        this.keepsBytes = true;
       },
     };
     // All that an exchange asks of a stream.
@@ -112,6 +117,13 @@ class Play {
     const first = bodyStart + atOnce;
     const isOver = this.exchange.onReplyFrame(this.#stream, header, bytes, start, first, first === end);
     return first < end ? this.exchange.onReplyMore(this.#stream, bytes, first, end, true) : isOver;
+  }
+
+  /** The head alone, in memory of the test's own. */
+  begin(kind: number, bytes: Buffer): void {
+    const payload = { headLength: bytes.length, payloadLength: bytes.length };
+    const header = { kind, flags: 0, status: 200, ticket: 1, contentLength: -1, ...payload };
+    this.exchange.onReplyFrame(this.#stream, header, bytes, 0, bytes.length, true);
   }
 
   /** What the client got, without the date. */
@@ -276,6 +288,15 @@ describe("a streamed reply", () => {
     play.client.onRoom?.();
     assert.ok(!play.isPaused);
   });
+
+  it("keeps the bytes that its client has not taken, and only those", () => {
+    const play = new Play(GET);
+    play.frame({ kind: FRAME_HEAD, head: lines("200 OK"), body: "taken" });
+    assert.ok(!play.keepsBytes);
+    play.client.isWaiting = true;
+    play.frame({ kind: FRAME_BODY, body: "not taken" });
+    assert.ok(play.keepsBytes);
+  });
 });
 
 describe("early hints", () => {
@@ -388,5 +409,14 @@ describe("what the access log is told", () => {
     assert.equal(play.exchange.requestField("cookie"), undefined);
     assert.equal(play.exchange.responseField("x-a"), "2");
     assert.equal(play.exchange.responseField("x"), undefined);
+  });
+
+  it("has the response's fields also when the memory that they lay in is used again", () => {
+    const play = new Play(GET);
+    const bytes = Buffer.from(lines("200 OK", "X-A: 1"));
+    play.begin(FRAME_HEAD, bytes);
+    bytes.fill("!");
+    play.frame({ kind: FRAME_END });
+    assert.equal(play.exchange.responseField("x-a"), "1");
   });
 });

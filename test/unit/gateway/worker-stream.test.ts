@@ -31,6 +31,8 @@ class Request implements Exchange {
   ticket = 0;
   isAnswering = false;
   isAnswered = false;
+  /** Where its frame lay. */
+  memory: ArrayBufferLike | null = null;
   readonly answer: Promise<{ stream: WorkerStream; payload: string }>;
   readonly #resolve: (answer: { stream: WorkerStream; payload: string }) => void;
 
@@ -48,6 +50,7 @@ class Request implements Exchange {
     end: number,
   ): boolean {
     this.isAnswered = true;
+    this.memory = bytes.buffer;
     this.#resolve({ stream, payload: bytes.toString("latin1", start, end) });
     return true;
   }
@@ -136,8 +139,8 @@ class Gateway {
 /** A gateway's server lives as long as its process; a test's must not. */
 function closeServers(t: TestContext): void {
   const { createServer } = net;
-  const { mock } = t.mock.method(net, "createServer", (onConnection: (socket: Socket) => void) => {
-    const server = createServer(onConnection);
+  const { mock } = t.mock.method(net, "createServer", (...parameters: Parameters<typeof createServer>) => {
+    const server = createServer(...parameters);
     t.after(() => server.close());
     return server;
   });
@@ -198,9 +201,30 @@ describe("a reply stream", () => {
     assert.equal((await second.answer).payload, "kept back");
   });
 
+  it("reads into the same memory again, unless the receiver keeps what it got", async (t) => {
+    const gateway = await Gateway.open(t);
+    const requests = [gateway.request(), gateway.request(), gateway.request()];
+    const worker = await gateway.worker();
+    const memory: ArrayBufferLike[] = [];
+    let greeting = hello(PID);
+    for (const request of requests) {
+      worker.write(Buffer.concat([greeting, frame(FRAME_WHOLE, request.ticket)]));
+      greeting = Buffer.alloc(0);
+      const { stream } = await request.answer;
+      memory.push(request.memory as ArrayBufferLike);
+      if (memory.length === 2) stream.keepBytes();
+    }
+    assert.equal(memory[1], memory[0]);
+    assert.equal(memory[2], memory[1]);
+    const last = gateway.request();
+    worker.write(frame(FRAME_WHOLE, last.ticket));
+    await last.answer;
+    assert.notEqual(last.memory, memory[2]);
+  });
+
   it("is refused when it is of another version of the protocol", async (t) => {
     const gateway = await Gateway.open(t);
-    const stream = new WorkerStream(new Socket(), gateway.dispatcher);
+    const stream = new WorkerStream(() => new Socket(), gateway.dispatcher);
     const bytes = hello(PID);
     bytes.writeUInt16LE(PROTOCOL_VERSION + 1, FRAME.status);
     const read = (): void => new ReplyReader(stream).read(bytes);

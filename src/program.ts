@@ -3,8 +3,9 @@
  *
  * Runs in: arbiter.
  */
+import { checkConfiguration } from "./arbiter/check.ts";
+import { readSettings } from "./arbiter/reading.ts";
 import { startArbiter } from "./arbiter/start.ts";
-import { loadSettings } from "./settings/load.ts";
 
 const argv = process.argv.slice(2);
 const request = {
@@ -14,11 +15,13 @@ const request = {
   ...(process.stdout.columns > 0 ? { columns: process.stdout.columns } : {}),
 };
 
-const loaded = loadSettings(request);
-if (loaded.kind === "exit") {
-  process.stdout.write(loaded.stdout);
-  process.stderr.write(loaded.stderr);
-  process.exitCode = loaded.code;
+const reading = await readSettings(request);
+if (reading.kind === "exit") {
+  process.stdout.write(reading.stdout);
+  process.stderr.write(reading.stderr);
+  process.exitCode = reading.code;
+} else if (reading.loaded.settings.check_config || reading.loaded.settings.print_config) {
+  process.exitCode = await checkConfiguration(reading, argv);
 } else {
-  await startArbiter(loaded, argv, () => loadSettings(request));
+  await startArbiter(reading, argv, (onZygote) => readSettings(request, onZygote));
 }

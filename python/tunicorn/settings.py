@@ -16,6 +16,7 @@ class Settings:
     run_directory: str
     generation: int
     app_uri: str
+    launch_directory: str
     chdir: str
     pythonpath: list[str]
     environment: dict[str, str]

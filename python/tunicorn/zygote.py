@@ -15,10 +15,12 @@ import platform
 import select
 import signal
 import sys
+import traceback
 from dataclasses import dataclass
 
 from . import log
 from .app_loader import WSGIApplication, load_application
+from .configuration import Configuration, ConfigurationError, read
 from .control import CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, LineReader, Message, send
 from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
@@ -222,14 +224,44 @@ def _readable(descriptor: int) -> bool:
     return bool(select.select([descriptor], [], [], 0)[0])
 
 
-def _apply(settings: Settings) -> None:
+def _surround(settings: Settings) -> None:
     """Working directory, import path and environment, in Gunicorn's order."""
+    _put_on_path(settings.launch_directory)
     os.chdir(settings.chdir)
-    sys.path.insert(0, settings.chdir)
+    _put_on_path(settings.chdir)
     sys.path[0:0] = [path for path in settings.pythonpath if path not in sys.path]
     os.environ["SERVER_SOFTWARE"] = settings.server_software
     os.environ.update(settings.environment)
-    log.set_up(settings.errorlog, settings.loglevel, settings.capture_output, settings.statsd)
+
+
+def _put_on_path(directory: str) -> None:
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+
+
+def _configure(order: Message) -> Configuration | None:
+    """Executes the configuration file, and reports; None when it cannot be used."""
+    _put_on_path(order["launch_directory"])
+    try:
+        configuration, values = read(order["location"], order["names"], order["arities"])
+    except ConfigurationError as error:
+        send(CONTROL_DESCRIPTOR, {"type": "configuration-failed", "text": error.text, "code": error.code})
+        return None
+    send(CONTROL_DESCRIPTOR, {"type": "configured", "values": values})
+    return configuration
+
+
+def _check(settings: Settings) -> int:
+    """Imports the application as a worker would (--check-config). Returns the exit code."""
+    _surround(settings)
+    try:
+        load_application(settings.app_uri)
+    except Exception:  # noqa: BLE001 - whatever an import can raise: it is the application's, and is shown
+        print("\nError while loading the application:\n", file=sys.stderr)
+        traceback.print_exc()
+        sys.stderr.flush()
+        return 1
+    return 0
 
 
 def main() -> int:
@@ -237,13 +269,28 @@ def main() -> int:
     die_with_parent(LIFELINE_DESCRIPTOR)
     control = LineReader(CONTROL_DESCRIPTOR)
     send(CONTROL_DESCRIPTOR, {"type": "hello", "pid": os.getpid(), "python": platform.python_version()})
-    orders: list[Message] = []
-    while not orders:
-        orders = control.read()
-        if control.closed:
-            return 0
-    settings = Settings.from_message(orders[0]["settings"])
-    _apply(settings)
+    configuration = Configuration()
+    while not control.closed:
+        for order in control.read():
+            match order["type"]:
+                case "configure":
+                    read_now = _configure(order)
+                    if read_now is None:
+                        return 1
+                    configuration = read_now
+                case "check":
+                    return _check(Settings.from_message(order["settings"]))
+                case "start":
+                    return _live(Settings.from_message(order["settings"]), configuration, control)
+                case unknown:
+                    raise RuntimeError(f"unknown order {unknown!r}")
+    return 0
+
+
+def _live(settings: Settings, configuration: Configuration, control: LineReader) -> int:
+    """As the zygote of a generation; in a forked child as its worker."""
+    _surround(settings)
+    log.set_up(settings.errorlog, settings.loglevel, settings.capture_output, settings.statsd)
     zygote = Zygote(settings, control)
     try:
         zygote.prepare()

@@ -14,13 +14,14 @@ import { closeSync, constants, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { isatty } from "node:tty";
+import type { Exit } from "../cli/parser.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
 import { SCOREBOARD_FILE, SLOT_BUSY, TICKETS_FILE } from "../queue/layout.ts";
 import { ScoreboardReader } from "../queue/scoreboard.ts";
 import { formatAddress } from "../settings/addresses.ts";
-import type { Loaded, LoadResult } from "../settings/load.ts";
+import type { Loaded } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
 import { Children, type Worker } from "./children.ts";
 import { Deadlines, LOOK_MS, monotonicMs } from "./deadlines.ts";
@@ -30,9 +31,11 @@ import { Generation, type GenerationEvents } from "./generation.ts";
 import type { Listener } from "./listeners.ts";
 import { measureRegularly } from "./measurements.ts";
 import type { Pidfile } from "./pidfile.ts";
+import type { Reading } from "./reading.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { startScreen } from "./start-screen.ts";
 import { describeExit } from "./worker-exit.ts";
+import type { Zygote } from "./zygote.ts";
 
 /** Gunicorn's exit codes. */
 const EXIT_BOOT_FAILED = 3;
@@ -59,8 +62,10 @@ export interface ArbiterOptions {
   readonly log: ErrorLog;
   readonly statsd: Statsd | null;
   readonly argv: readonly string[];
-  /** Reads all settings anew. */
-  readonly reload: () => LoadResult;
+  /** Has executed the configuration file; null without one. */
+  readonly zygote: Zygote | null;
+  /** Reads all settings anew. `onZygote` hears who executes the configuration file. */
+  readonly reload: (onZygote: (zygote: Zygote) => void) => Promise<Reading | Exit>;
   /** Ends the process. */
   readonly exit: (code: number) => void;
 }
@@ -79,6 +84,10 @@ export class Arbiter implements GenerationEvents {
   /** Being started by a reload. */
   #next: Generation | null = null;
   #lastGeneration = 0;
+  /** Executes the configuration file for a reload. */
+  #reader: Zygote | null = null;
+  /** How often settings were begun to be read anew. */
+  #readings = 0;
   #hasAnnounced = false;
   #pauseMs = 0;
   #exitCode = 0;
@@ -109,7 +118,7 @@ export class Arbiter implements GenerationEvents {
         onDrained: () => this.#onDrained(),
       },
     );
-    this.#current = this.#startGeneration(options.loaded);
+    this.#current = this.#startGeneration(options.loaded, options.zygote);
     setInterval(() => this.#keepDeadlines(), LOOK_MS);
     measureRegularly(options, this.#children);
   }
@@ -121,13 +130,33 @@ export class Arbiter implements GenerationEvents {
     if (this.#state === "stopping") return;
     this.#log.info("Hang up: Master");
     this.reopenLogs();
-    const loaded = this.#options.reload();
-    if (loaded.kind === "exit") {
-      this.#log.error(`Reload failed: ${loaded.stderr.trim()}. The old settings stay in force.`);
+    this.#abandonReading();
+    const reading = this.#readings;
+    const onZygote = (zygote: Zygote): void => {
+      this.#reader = zygote;
+    };
+    void this.#options.reload(onZygote).then((read) => {
+      // Another HUP, or a stop, came meanwhile.
+      if (reading !== this.#readings) return;
+      this.#reader = null;
+      this.#onRead(read);
+    });
+  }
+
+  #onRead(read: Reading | Exit): void {
+    if (read.kind === "exit") {
+      this.#log.error(`Reload failed: ${read.stderr.trim()}. The old settings stay in force.`);
       return;
     }
     if (this.#next !== null) this.#abandon(this.#next);
-    this.#next = this.#startGeneration(loaded);
+    this.#next = this.#startGeneration(read.loaded, read.zygote);
+  }
+
+  /** Settings that are being read are not waited for any more. */
+  #abandonReading(): void {
+    this.#readings++;
+    this.#reader?.kill();
+    this.#reader = null;
   }
 
   /** One worker more or less (TTIN, TTOU); at least one stays. */
@@ -165,6 +194,7 @@ export class Arbiter implements GenerationEvents {
     // Now, not at the end: whoever comes is refused, and does not wait for an answer that nobody will give.
     if (this.#state !== "stopping") for (const listener of this.#options.listeners) listener.close();
     this.#state = "stopping";
+    this.#abandonReading();
     if (this.#next !== null) this.#abandon(this.#next);
     setTimeout(() => this.#stopNow(), limitMs);
   }
@@ -216,7 +246,7 @@ export class Arbiter implements GenerationEvents {
 
   // -- starting ---------------------------------------------------------------------------------------------
 
-  #startGeneration(loaded: Loaded): Generation {
+  #startGeneration(loaded: Loaded, zygote: Zygote | null): Generation {
     const generation = new Generation(
       ++this.#lastGeneration,
       loaded,
@@ -224,6 +254,7 @@ export class Arbiter implements GenerationEvents {
       this.#options.argv,
       this.#children,
       this,
+      zygote,
     );
     this.#generations.add(generation);
     return generation;
@@ -374,7 +405,7 @@ export class Arbiter implements GenerationEvents {
     setTimeout(() => {
       // A reload may have put another in its place.
       if (this.#isLeaving || this.#current !== generation) return;
-      this.#current = this.#startGeneration(loaded);
+      this.#current = this.#startGeneration(loaded, null);
       this.#current.target = target;
     }, this.#pauseMs);
   }

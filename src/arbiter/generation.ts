@@ -43,19 +43,22 @@ export class Generation {
     argv: readonly string[],
     children: Children,
     events: GenerationEvents,
+    zygote: Zygote | null,
   ) {
     this.number = number;
     this.loaded = loaded;
     this.target = loaded.settings.workers;
     this.#children = children;
     this.#events = events;
-    this.#zygote = new Zygote(loaded.resolved.python, zygoteSettings(loaded, number, runDirectory), argv, {
+    this.#zygote = zygote ?? new Zygote(loaded.resolved.python, argv, loaded.resolved.launchDirectory);
+    this.#zygote.listen({
       onReport: (report) => this.#onReport(report),
       onGone: (reason) => {
         this.isClosing = true;
         events.onGone(this, reason);
       },
     });
+    this.#zygote.order({ type: "start", settings: zygoteSettings(loaded, number, runDirectory) });
   }
 
   get zygotePid(): number {
@@ -121,6 +124,8 @@ export class Generation {
   #onReport(report: ZygoteReport): void {
     switch (report.type) {
       case "hello":
+      case "configured":
+      case "configuration-failed":
         return;
       case "prepared":
         this.isPrepared = true;
@@ -165,7 +170,7 @@ export class Generation {
   }
 }
 
-function zygoteSettings(
+export function zygoteSettings(
   { settings, resolved }: Loaded,
   generation: number,
   runDirectory: string,
@@ -174,6 +179,7 @@ function zygoteSettings(
     run_directory: runDirectory,
     generation,
     app_uri: resolved.app,
+    launch_directory: resolved.launchDirectory,
     chdir: settings.chdir,
     pythonpath: resolved.pythonPath,
     environment: resolved.environment,

@@ -9,11 +9,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ErrorLog } from "../logging/error-log.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
-import type { Loaded, LoadResult } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
-import { Arbiter } from "./arbiter.ts";
+import { Arbiter, type ArbiterOptions } from "./arbiter.ts";
 import { BindError, bind, type Listener, pythonAddress } from "./listeners.ts";
 import { Pidfile } from "./pidfile.ts";
+import type { Reading } from "./reading.ts";
 import { handleSignals } from "./signals.ts";
 
 /** An address in use may be a predecessor's that is leaving: Gunicorn's five tries, a second apart. */
@@ -26,12 +26,12 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 class StartError extends Error {}
 
 export async function startArbiter(
-  loaded: Loaded,
+  reading: Reading,
   argv: readonly string[],
-  reload: () => LoadResult,
+  reload: ArbiterOptions["reload"],
 ): Promise<void> {
   try {
-    await start(loaded, argv, reload);
+    await start(reading, argv, reload);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     if (error.message !== "") process.stderr.write(`\nError: ${error.message}\n`);
@@ -39,7 +39,11 @@ export async function startArbiter(
   }
 }
 
-async function start(loaded: Loaded, argv: readonly string[], reload: () => LoadResult): Promise<void> {
+async function start(
+  { loaded, zygote }: Reading,
+  argv: readonly string[],
+  reload: ArbiterOptions["reload"],
+): Promise<void> {
   const { settings, resolved } = loaded;
   process.chdir(settings.chdir);
   process.title = `tunicorn: master [${resolved.processName}]`;
@@ -71,7 +75,7 @@ async function start(loaded: Loaded, argv: readonly string[], reload: () => Load
     for (const address of resolved.listen) listeners.push(await bindPatiently(address, settings.umask, log));
     const exit = (code: number): never => process.exit(code);
     const arbiter = orFail(
-      () => new Arbiter({ loaded, listeners, pidfile, log, statsd, argv, reload, exit }),
+      () => new Arbiter({ loaded, zygote, listeners, pidfile, log, statsd, argv, reload, exit }),
     );
     handleSignals(arbiter, log);
   } catch (error) {

@@ -6,12 +6,14 @@
  */
 
 import type { StatsdSettings } from "../metrics/statsd.ts";
+import type { FileValue } from "../settings/configuration.ts";
 
 /** Mirrors python/tunicorn/settings.py. Gunicorn's names where it has them. */
 export interface ZygoteSettings {
   readonly run_directory: string;
   readonly generation: number;
   readonly app_uri: string;
+  readonly launch_directory: string;
   readonly chdir: string;
   readonly pythonpath: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -27,6 +29,16 @@ export interface ZygoteSettings {
 }
 
 export type ZygoteOrder =
+  /** Execute the configuration file, before anything else. `arities` are those of the hooks. */
+  | {
+      readonly type: "configure";
+      readonly location: string;
+      readonly launch_directory: string;
+      readonly names: readonly string[];
+      readonly arities: Readonly<Record<string, number>>;
+    }
+  /** Import the application and leave (--check-config). */
+  | { readonly type: "check"; readonly settings: ZygoteSettings }
   | { readonly type: "start"; readonly settings: ZygoteSettings }
   | { readonly type: "fork"; readonly age: number; readonly slot: number }
   | { readonly type: "retire"; readonly pid: number }
@@ -35,6 +47,9 @@ export type ZygoteOrder =
 
 export type ZygoteReport =
   | { readonly type: "hello"; readonly pid: number; readonly python: string }
+  | { readonly type: "configured"; readonly values: readonly FileValue[] }
+  /** What to write to standard error, and the code to leave with. */
+  | { readonly type: "configuration-failed"; readonly text: string; readonly code: number }
   /** The FIFO exists, and with --preload the application is imported. */
   | { readonly type: "prepared"; readonly python: string }
   | { readonly type: "forked"; readonly age: number; readonly pid: number }

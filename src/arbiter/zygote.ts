@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
-import type { ZygoteOrder, ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
+import type { ZygoteOrder, ZygoteReport } from "./zygote-messages.ts";
 
 const BOOTSTRAP = fileURLToPath(new URL("../../python/tunicorn/bootstrap.py", import.meta.url));
 /** Not the file itself, whose directory would then be the first entry of sys.path. */
@@ -16,35 +16,47 @@ const EXECUTE = "exec(open(__import__('sys').argv[1]).read())";
 
 export interface ZygoteEvents {
   onReport(report: ZygoteReport): void;
-  /** The process is gone, or could not be started; called once. `reason`: "exited with code 1", "was killed by SIGKILL" */
-  onGone(reason: string): void;
+  /**
+   * The process is gone, or could not be started; called once. `reason`: "exited with code 1", "was killed by SIGKILL".
+   * `code` is null unless it has exited by itself.
+   */
+  onGone(reason: string, code: number | null): void;
 }
 
 export class Zygote {
   readonly #process: ChildProcess;
   readonly #control: Duplex;
   readonly #lifeline: Duplex;
-  readonly #events: ZygoteEvents;
+  #events: ZygoteEvents = { onReport: () => {}, onGone: () => {} };
   #rest = "";
-  #isGone = false;
+  #end: { readonly reason: string; readonly code: number | null } | null = null;
 
-  constructor(python: string, settings: ZygoteSettings, argv: readonly string[], events: ZygoteEvents) {
-    this.#events = events;
+  /** `argv`: Tunicorn's words, for `sys.argv`. `cwd`: the launch directory. */
+  constructor(python: string, argv: readonly string[], cwd: string) {
     this.#process = spawn(python, ["-c", EXECUTE, BOOTSTRAP, ...argv], {
+      cwd,
       stdio: ["inherit", "inherit", "inherit", "pipe", "pipe"],
     });
     this.#control = this.#process.stdio[3] as Duplex;
     this.#lifeline = this.#process.stdio[4] as Duplex;
-    this.#process.on("error", (error) => this.#gone(`could not be started: ${error.message}`));
+    this.#process.on("error", (error) => this.#gone(`could not be started: ${error.message}`, null));
     // "close", not "exit": every report it has written comes first.
     this.#process.on("close", (code, signal) => {
-      this.#gone(signal === null ? `exited with code ${code}` : `was killed by ${signal}`);
+      this.#gone(signal === null ? `exited with code ${code}` : `was killed by ${signal}`, code);
     });
     for (const channel of [this.#control, this.#lifeline]) channel.on("error", () => {});
     this.#lifeline.resume();
     this.#control.setEncoding("utf8");
     this.#control.on("data", (text: string) => this.#read(text));
-    this.order({ type: "start", settings });
+  }
+
+  /** From now on these hear of it, instead of who heard before. One that is gone already is told of once more. */
+  listen(events: ZygoteEvents): void {
+    this.#events = events;
+    if (this.#end !== null) {
+      const { reason, code } = this.#end;
+      setImmediate(() => events.onGone(reason, code));
+    }
   }
 
   get pid(): number {
@@ -52,7 +64,7 @@ export class Zygote {
   }
 
   order(order: ZygoteOrder): void {
-    if (!this.#isGone) this.#control.write(`${JSON.stringify(order)}\n`);
+    if (this.#end === null) this.#control.write(`${JSON.stringify(order)}\n`);
   }
 
   /** It leaves, and the workers it still has die with it. */
@@ -71,9 +83,9 @@ export class Zygote {
     for (const line of lines) this.#events.onReport(JSON.parse(line) as ZygoteReport);
   }
 
-  #gone(reason: string): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
-    this.#events.onGone(reason);
+  #gone(reason: string, code: number | null): void {
+    if (this.#end !== null) return;
+    this.#end = { reason, code };
+    this.#events.onGone(reason, code);
   }
 }

@@ -40,6 +40,9 @@ export interface CommandLine {
 }
 
 const PROGRAM = "tunicorn";
+/** An option with an optional argument would take the application for it, so this one is taken for a word of its own. */
+const PRINT = "--print-config";
+const AS_JSON = "--print-config=json";
 const MIN_WIDTH = 40;
 /** Where the descriptions start in the help. */
 const HELP_COLUMN = 30;
@@ -52,9 +55,11 @@ export function exit(code: number, texts: { stdout?: string; stderr?: string }):
 export function parseCommandLine(words: readonly string[], columns: number): CommandLine | Exit {
   const parser = buildParser(columns);
   try {
-    const [namespace, unknown] = parser.parse_known_args([...words]);
+    const [namespace, unknown] = parser.parse_known_args(
+      words.map((word) => (word === AS_JSON ? PRINT : word)),
+    );
     if (unknown.length > 0) parser.error(`unrecognized arguments: ${unknown.join(" ")}${suggest(unknown)}`);
-    return readNamespace(namespace);
+    return readNamespace(namespace, words.includes(AS_JSON));
   } catch (error) {
     if (error instanceof Leave) return error.exit;
     throw error;
@@ -160,10 +165,12 @@ function conversion(type: ArgumentType): (word: string) => number {
   };
 }
 
-function readNamespace(namespace: Namespace): CommandLine {
+function readNamespace(namespace: Namespace, asJson: boolean): CommandLine {
   const { args, ...options } = namespace;
   const given = Object.entries(options).filter(([, value]) => value !== null && value !== undefined);
-  return { kind: "command line", values: new Map(given), positionals: args };
+  const values = new Map(given);
+  if (asJson) values.set("print_config", "json");
+  return { kind: "command line", values, positionals: args };
 }
 
 function suggest(unknown: readonly string[]): string {

@@ -16,8 +16,13 @@ const INTRODUCTION = `# Settings
 Names, options, defaults and meanings are Gunicorn's. A setting takes its value from, later ones winning:
 
 1. its default, or the environment variable named with it;
-2. the options in the environment variable \`GUNICORN_CMD_ARGS\`;
-3. the command line.
+2. the configuration file;
+3. the options in the environment variable \`GUNICORN_CMD_ARGS\`;
+4. the command line.
+
+The configuration file is Python. It is the one that \`-c\` names on the command line, else in \`GUNICORN_CMD_ARGS\`, else
+\`gunicorn.conf.py\` in the working directory if there is one. Every global that is called like a setting counts. It is executed
+by the application's Python, once at the start and once at each HUP; what stays in force when it fails then is what was.
 
 A list replaces the list of an earlier step; it is not added to it. Options may be abbreviated as long as they
 stay unambiguous: \`--back 64\` is \`--backlog 64\`, while \`--work 3\` is refused.

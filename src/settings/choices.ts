@@ -10,18 +10,18 @@ import { SettingsError } from "./settings-error.ts";
 /** The text for what is no text. */
 export const CASTING = (raw: unknown): string => `Invalid type for casting: ${pythonStr(raw)}`;
 
-/** One of some words, in any case; None is the first. The texts are those for what is no text, and no such word. */
+/** One of some words, in any case; None is the first. The texts are those for what is no text, and no such word (as it was compared, as it was given). */
 export function choice<Word extends string>(
   words: readonly [Word, ...Word[]],
   noText: (raw: unknown) => string,
-  noWord: (raw: string) => string,
+  noWord: (word: string, raw: string) => string,
 ): Validator<Word> {
   return (raw) => {
     if (raw === null || raw === undefined) return words[0];
     if (typeof raw !== "string") throw new SettingsError(noText(raw));
     const word = raw.toLowerCase().trim();
     const known = words.find((each) => each === word);
-    if (known === undefined) throw new SettingsError(noWord(raw));
+    if (known === undefined) throw new SettingsError(noWord(word, raw));
     return known;
   };
 }
@@ -30,7 +30,7 @@ export type HeaderMap = "drop" | "refuse" | "dangerous";
 export const headerMap: Validator<HeaderMap> = choice(
   ["drop", "refuse", "dangerous"],
   CASTING,
-  (raw) => `Invalid header map behaviour: ${raw}`,
+  (_, raw) => `Invalid header map behaviour: ${raw}`,
 );
 
 const PROXY_PROTOCOLS: Readonly<Record<string, "off" | "v1" | "v2" | "auto">> = {
@@ -75,7 +75,7 @@ export function httpProtocols(raw: unknown): readonly string[] {
 const chooseCleartext = choice(
   ["off", "prior-knowledge", "upgrade", "both"],
   CASTING,
-  (raw) => `Invalid http2_cleartext: ${raw.toLowerCase().trim()}`,
+  (word) => `Invalid http2_cleartext: ${word}`,
 );
 
 export function http2Cleartext(raw: unknown, origin: Origin): string {

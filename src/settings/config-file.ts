@@ -14,7 +14,6 @@ export const configFile = section("Config File", {
     metavar: "CONFIG",
     validate: textOrNull,
     default: "./gunicorn.conf.py",
-    effect: { kind: "later", feature: "configuration files" },
   },
   wsgi_app: {
     summary: "The application as MODULE:VARIABLE, when the command line names none.",

@@ -10,6 +10,11 @@ import { bool } from "./validators.ts";
 
 const NO_RELOAD: Effect = { kind: "none", why: "files are not watched yet; HUP reloads" };
 
+/** `--print-config=json` is Tunicorn's own. */
+function boolOrJson(raw: unknown): boolean | "json" {
+  return raw === "json" ? "json" : bool(raw);
+}
+
 export const debugging = section("Debugging", {
   reload: {
     summary: "Restart the workers when the code changes.",
@@ -50,14 +55,13 @@ export const debugging = section("Debugging", {
     action: "store_true",
     validate: bool,
     default: false,
-    effect: { kind: "later", feature: "checking the configuration" },
   },
   print_config: {
-    summary: "Print all settings, check them, import the application, and leave.",
+    summary:
+      "Print all settings, import the application, and leave. --print-config=json prints them as JSON.",
     flags: ["--print-config"],
     action: "store_true",
-    validate: bool,
+    validate: boolOrJson,
     default: false,
-    effect: { kind: "later", feature: "printing the configuration" },
   },
 });

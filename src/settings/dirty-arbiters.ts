@@ -4,7 +4,7 @@
  *
  * Runs in: arbiter.
  */
-import { hook } from "./hook.ts";
+import { hook } from "./python-values.ts";
 import { type Effect, section } from "./setting.ts";
 import { positiveInt, textList } from "./validators.ts";
 
@@ -62,28 +62,28 @@ export const dirtyArbiters = section("Dirty Arbiters", {
 });
 
 export const dirtyArbiterHooks = section("Dirty Arbiter Hooks", {
-  on_dirty_starting: {
-    summary: "Called with the dirty arbiter when Gunicorn starts it.",
-    validate: hook(1),
-    default: null,
-    effect: NONE,
-  },
-  dirty_post_fork: {
-    summary: "Called with the dirty arbiter and a worker when Gunicorn has forked it.",
-    validate: hook(2),
-    default: null,
-    effect: NONE,
-  },
-  dirty_worker_init: {
-    summary: "Called with a dirty worker when its applications are there.",
-    validate: hook(1),
-    default: null,
-    effect: NONE,
-  },
-  dirty_worker_exit: {
-    summary: "Called with the dirty arbiter and a worker that has left.",
-    validate: hook(2),
-    default: null,
-    effect: NONE,
-  },
+  on_dirty_starting: hook(
+    "Called with the dirty arbiter when Gunicorn starts it.",
+    1,
+    "OnDirtyStarting.on_dirty_starting",
+    NONE,
+  ),
+  dirty_post_fork: hook(
+    "Called with the dirty arbiter and a worker when Gunicorn has forked it.",
+    2,
+    "DirtyPostFork.dirty_post_fork",
+    NONE,
+  ),
+  dirty_worker_init: hook(
+    "Called with a dirty worker when its applications are there.",
+    1,
+    "DirtyWorkerInit.dirty_worker_init",
+    NONE,
+  ),
+  dirty_worker_exit: hook(
+    "Called with the dirty arbiter and a worker that has left.",
+    2,
+    "DirtyWorkerExit.dirty_worker_exit",
+    NONE,
+  ),
 });

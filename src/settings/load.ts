@@ -1,6 +1,9 @@
 /**
- * Loads the settings: defaults, then GUNICORN_CMD_ARGS, then the command line; what comes later wins, and a
- * list replaces a list.
+ * Loads the settings: defaults, then the configuration file, then GUNICORN_CMD_ARGS, then the command line; what comes
+ * later wins, and a list replaces a list.
+ *
+ * It goes in two steps, because only Python can execute the file: `beginLoading` says which file and which Python,
+ * `finish` takes what the file has set.
  *
  * Rules: nothing is written and the process does not exit; a mistake comes back as the text and the code that
  * Gunicorn would leave with. Every layer is validated, also values that a later layer replaces. Nothing is kept
@@ -10,7 +13,8 @@
  */
 import { type CommandLine, type Exit, exit, parseCommandLine } from "../cli/parser.ts";
 import { splitShellWords } from "../cli/shell-words.ts";
-import { type Resolved, resolveSettings } from "./resolve.ts";
+import { type FileValue, findConfigurationFile, reviveValue } from "./configuration.ts";
+import { findPython, type Resolved, resolveSettings } from "./resolve.ts";
 import type { Environment, Origin, Setting } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
 import { SETTINGS, type SettingName, type Settings } from "./table.ts";
@@ -26,7 +30,7 @@ export interface LoadRequest {
 }
 
 /** Where a setting's value comes from. */
-export type Source = "default" | "environment" | "GUNICORN_CMD_ARGS" | "command line";
+export type Source = "default" | "environment" | "configuration file" | "GUNICORN_CMD_ARGS" | "command line";
 
 export interface Loaded {
   readonly kind: "run";
@@ -37,34 +41,74 @@ export interface Loaded {
 
 export type LoadResult = Loaded | Exit;
 
+/** The first step is done. */
+export interface Begun {
+  readonly kind: "begun";
+  /** The file to execute, and what with; null when there is none. */
+  readonly file: {
+    readonly location: string;
+    readonly python: string;
+    readonly launchDirectory: string;
+  } | null;
+  readonly finish: (values: readonly FileValue[]) => LoadResult;
+}
+
 const DEFAULT_COLUMNS = 80;
 
+/** Both steps, without a configuration file. */
 export function loadSettings(request: LoadRequest): LoadResult {
+  const begun = beginLoading(request);
+  return begun.kind === "begun" ? begun.finish([]) : begun;
+}
+
+export function beginLoading(request: LoadRequest): Begun | Exit {
+  return orExit(() => begin(request));
+}
+
+/** A mistake becomes what Gunicorn writes, and its exit code. */
+function orExit<Result>(load: () => Result): Result | Exit {
   try {
-    return load(request);
+    return load();
   } catch (error) {
-    if (error instanceof SettingsError) return exit(1, { stderr: `\nError: ${error.message}\n` });
+    if (error instanceof SettingsError)
+      return exit(1, { stderr: `${error.preface}\nError: ${error.message}\n` });
     throw error;
   }
 }
 
-function load(request: LoadRequest): LoadResult {
+function begin(request: LoadRequest): Begun | Exit {
   const columns = Number(request.env.COLUMNS) || request.columns || DEFAULT_COLUMNS;
   const commandLine = parseCommandLine(request.argv, columns);
   if (commandLine.kind === "exit") return commandLine;
 
   const draft = new Draft(request);
   draft.applyDefaults();
+  // A configuration file may change it, as in Gunicorn.
+  const [app] = commandLine.positionals;
+  if (app !== undefined) draft.apply("command line", new Map([["default_proc_name", app]]));
 
   const variable = parseCommandLine(splitShellWords(request.env.GUNICORN_CMD_ARGS ?? ""), columns);
   if (variable.kind === "exit") return variable;
 
-  // The configuration file will be applied here: both command lines are known, and both go on top of it.
-  draft.apply("GUNICORN_CMD_ARGS", variable.values);
-  draft.apply("command line", valuesOf(commandLine));
+  const layers = [commandLine.values, variable.values];
+  const location = findConfigurationFile(firstText(layers, "config"), request);
+  const file = location === null ? null : { location, ...draft.interpreter(firstText(layers, "python")) };
+  const finish = (values: readonly FileValue[]): LoadResult =>
+    orExit(() => {
+      draft.applyFile(values);
+      draft.apply("GUNICORN_CMD_ARGS", variable.values);
+      draft.apply("command line", valuesOf(commandLine));
+      const { settings, sources } = draft.finish();
+      return { kind: "run", settings, sources, resolved: resolveSettings(settings, request) };
+    });
+  return { kind: "begun", file, finish };
+}
 
-  const { settings, sources } = draft.finish();
-  return { kind: "run", settings, sources, resolved: resolveSettings(settings, request) };
+/** Of the layers that the file cannot change: the first that is not empty. */
+function firstText(layers: readonly ReadonlyMap<string, unknown>[], name: string): string | undefined {
+  return layers
+    .map((values) => values.get(name))
+    .find((value) => typeof value === "string" && value !== "") as string | undefined;
 }
 
 /** The first positional is the application; further ones are ignored, as in Gunicorn. */
@@ -88,6 +132,29 @@ class Draft {
       const fromVariable = maybeFromVariable(setting, this.#origin.env);
       if (fromVariable === undefined) this.#set(name, setting, setting.default, "default");
       else this.#set(name, setting, fromVariable, "environment");
+    }
+  }
+
+  /** What executes the file, and where: both cannot be set by it. `given` is what --python says. */
+  interpreter(given: string | undefined): { python: string; launchDirectory: string } {
+    const python =
+      given === undefined ? this.#values.get("python") : SETTINGS.python.validate(given, this.#origin);
+    return {
+      python: findPython(python as string, this.#origin),
+      launchDirectory: this.#values.get("chdir") as string,
+    };
+  }
+
+  /** In the order of the file. */
+  applyFile(values: readonly FileValue[]): void {
+    for (const [name, value, text] of values) {
+      const setting: Setting<unknown> = SETTINGS[name as SettingName];
+      try {
+        this.#set(name, setting, reviveValue(value), "configuration file");
+      } catch (error) {
+        if (!(error instanceof SettingsError)) throw error;
+        throw new SettingsError(error.message, `Invalid value for ${name}: ${text}\n\n`);
+      }
     }
   }
 

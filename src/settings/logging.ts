@@ -4,6 +4,7 @@
  * Runs in: arbiter.
  */
 import { statsdAddress } from "./places.ts";
+import { classOrText } from "./python-values.ts";
 import { type Effect, section } from "./setting.ts";
 import { anyDict, bool, logPath, pathPatterns, text, textOrNull } from "./validators.ts";
 
@@ -74,7 +75,7 @@ export const logging = section("Logging", {
     summary: "The class of the logger.",
     flags: ["--logger-class"],
     metavar: "STRING",
-    validate: textOrNull,
+    validate: classOrText,
     default: "gunicorn.glogging.Logger",
     effect: FILES_ONLY,
   },

@@ -6,6 +6,8 @@
 import { section } from "./setting.ts";
 import { textOrNull } from "./validators.ts";
 
+export const DEFAULT_PROC_NAME = "tunicorn";
+
 export const processNaming = section("Process Naming", {
   proc_name: {
     summary:
@@ -20,6 +22,6 @@ export const processNaming = section("Process Naming", {
     summary:
       "What the processes are called when proc_name is not set and the command line names no application.",
     validate: textOrNull,
-    default: "tunicorn",
+    default: DEFAULT_PROC_NAME,
   },
 });

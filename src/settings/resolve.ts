@@ -12,6 +12,9 @@ import { delimiter, resolve } from "node:path";
 import type { StatsdSettings } from "../metrics/statsd.ts";
 import { type BindAddress, parseBinds } from "./addresses.ts";
 import { checkEffects } from "./effects.ts";
+import { launchDirectory } from "./launch-directory.ts";
+import { DEFAULT_PROC_NAME } from "./process-naming.ts";
+import type { PythonObject } from "./python-object.ts";
 import { pythonRepr } from "./python-text.ts";
 import type { Origin } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
@@ -43,6 +46,8 @@ export interface Resolved {
   readonly pythonPath: readonly string[];
   /** The interpreter, absolute. Symbolic links are kept: a virtual environment is one. */
   readonly python: string;
+  /** As the operator went there. */
+  readonly launchDirectory: string;
   /** What the processes are named after. */
   readonly processName: string;
   readonly logLevel: LogLevel;
@@ -69,7 +74,8 @@ export function resolveSettings(settings: Settings, origin: Origin): Resolved {
     environment: environment(settings),
     pythonPath: pythonPath(settings),
     python: findPython(settings.python, origin),
-    processName: settings.proc_name ?? app,
+    launchDirectory: launchDirectory(origin),
+    processName: processName(settings, app),
     logLevel: logLevel(settings),
     requestLimits: requestLimits(settings),
     statsd: statsd(settings),
@@ -92,23 +98,27 @@ function checkDirectory(path: string): void {
 /** Workers that Gunicorn has and Tunicorn does not have yet. */
 const LATER_WORKER_CLASSES: readonly string[] = ["gevent", "gevent_wsgi", "gevent_pywsgi", "tornado", "asgi"];
 
+/** Gunicorn's own classes by their import paths, which say the same as the short names. */
+const WORKER_CLASSES: Readonly<Record<string, WorkerClass>> = {
+  sync: "sync",
+  "gunicorn.workers.sync.SyncWorker": "sync",
+  gthread: "gthread",
+  "gunicorn.workers.gthread.ThreadWorker": "gthread",
+};
+
 /** Throws SettingsError. */
 export function resolveWorkerClass({ worker_class, threads }: Settings): WorkerClass {
-  switch (worker_class) {
-    case "sync":
-      return threads > 1 ? "gthread" : "sync";
-    case "gthread":
-      return "gthread";
-    default:
-      if (LATER_WORKER_CLASSES.includes(worker_class)) {
-        throw new SettingsError(
-          `worker class ${pythonRepr(worker_class)} is not supported yet: choose sync or gthread`,
-        );
-      }
-      throw new SettingsError(
-        `class uri ${pythonRepr(worker_class)} invalid or not found: choose sync or gthread`,
-      );
+  const name = typeof worker_class === "string" ? worker_class : importPath(worker_class);
+  const found = Object.hasOwn(WORKER_CLASSES, name) ? WORKER_CLASSES[name] : undefined;
+  if (found !== undefined) return found === "sync" && threads > 1 ? "gthread" : found;
+  if (LATER_WORKER_CLASSES.includes(name)) {
+    throw new SettingsError(`worker class ${pythonRepr(name)} is not supported yet: choose sync or gthread`);
   }
+  throw new SettingsError(`class uri ${pythonRepr(name)} invalid or not found: choose sync or gthread`);
+}
+
+function importPath({ callable, text }: PythonObject): string {
+  return callable === null ? text : `${callable.module}.${callable.name}`;
 }
 
 /** Throws SettingsError. */
@@ -120,6 +130,12 @@ export function environment({ raw_env }: Settings): Readonly<Record<string, stri
       return [entry.slice(0, equals), entry.slice(equals + 1)];
     }),
   );
+}
+
+/** Gunicorn's default_proc_name is what the command line names, unless a configuration file says otherwise. */
+function processName({ proc_name, default_proc_name }: Settings, app: string): string {
+  const given = proc_name ?? default_proc_name;
+  return given === null || given === DEFAULT_PROC_NAME ? app : given;
 }
 
 /** Gunicorn puts each in front of the one before, so the last is searched first. */

@@ -61,6 +61,8 @@ export interface Setting<Value> {
   /** Goes through the validator too. */
   readonly default: unknown;
   readonly variable?: DefaultVariable;
+  /** A function of a configuration file: how many arguments it takes, and what Gunicorn's default is called. */
+  readonly hook?: { readonly arity: number; readonly standard: string };
   /** Absent: it does what Gunicorn's does. */
   readonly effect?: Effect;
   /** Tunicorn's own: Gunicorn does not have it. */

@@ -6,4 +6,11 @@
  */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
+  /** Lines to be shown before it. */
+  readonly preface: string;
+
+  constructor(message: string, preface = "") {
+    super(message);
+    this.preface = preface;
+  }
 }

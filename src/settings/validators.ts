@@ -7,8 +7,9 @@
  *
  * Runs in: arbiter.
  */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { launchDirectory } from "./launch-directory.ts";
 import { parseNetwork } from "./networks.ts";
 import { PythonObject } from "./python-object.ts";
 import { maybePythonInt, pythonIntError, pythonRepr, pythonStr } from "./python-text.ts";
@@ -33,8 +34,10 @@ export function logPath(raw: unknown): string {
 export function textList(raw: unknown): readonly string[] {
   if (!raw) return [];
   if (typeof raw === "string") return [text(raw)];
-  if (!Array.isArray(raw)) throw new SettingsError(`Not a list: ${pythonStr(raw)}`);
-  return raw.map(text);
+  if (Array.isArray(raw)) return raw.map(text);
+  // Python iterates over the keys of a dictionary.
+  if (typeof raw === "object" && !(raw instanceof PythonObject)) return Object.keys(raw).map(text);
+  throw new SettingsError(`Not a list: ${pythonStr(raw)}`);
 }
 
 /** Paths of requests, or beginnings of them that end in `*`. */
@@ -123,19 +126,4 @@ export function program(raw: unknown, origin: Origin): string {
   const path = text(raw);
   if (path === "") throw new SettingsError("No Python interpreter given.");
   return path.includes("/") ? resolve(launchDirectory(origin), path) : path;
-}
-
-/** $PWD when it names the same directory as `cwd`: it keeps the symbolic link by which the operator went there. */
-function launchDirectory({ env, cwd }: Origin): string {
-  return env.PWD && isSameDirectory(env.PWD, cwd) ? resolve(env.PWD) : cwd;
-}
-
-/** False also when one of them cannot be looked at. */
-function isSameDirectory(one: string, other: string): boolean {
-  try {
-    const [a, b] = [statSync(one), statSync(other)];
-    return a.ino === b.ino && a.dev === b.dev;
-  } catch {
-    return false;
-  }
 }

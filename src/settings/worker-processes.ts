@@ -5,9 +5,10 @@
  */
 import { CASTING, choice } from "./choices.ts";
 import { maybePythonInt, pythonIntError } from "./python-text.ts";
+import { classOrText } from "./python-values.ts";
 import { type Effect, section } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
-import { positiveInt, text } from "./validators.ts";
+import { positiveInt } from "./validators.ts";
 
 /** Gunicorn answers anything else than a number with a traceback; the line names the variable to look at. */
 function readWebConcurrency(value: string): number {
@@ -33,7 +34,7 @@ export const workerProcesses = section("Worker Processes", {
     summary: "The kind of worker: sync (one request at a time) or gthread (one per thread).",
     flags: ["-k", "--worker-class"],
     metavar: "STRING",
-    validate: text,
+    validate: classOrText,
     default: "sync",
   },
   threads: {
@@ -103,7 +104,7 @@ export const workerProcesses = section("Worker Processes", {
     summary: "The event loop of ASGI workers: auto, asyncio or uvloop.",
     flags: ["--asgi-loop"],
     metavar: "STRING",
-    validate: choice(["auto", "asyncio", "uvloop"], CASTING, (raw) => `Invalid ASGI loop: ${raw}`),
+    validate: choice(["auto", "asyncio", "uvloop"], CASTING, (word) => `Invalid ASGI loop: ${word}`),
     default: "auto",
     effect: NO_ASGI,
   },
@@ -111,7 +112,7 @@ export const workerProcesses = section("Worker Processes", {
     summary: "Whether ASGI applications are told of start and end: auto, on or off.",
     flags: ["--asgi-lifespan"],
     metavar: "STRING",
-    validate: choice(["auto", "on", "off"], CASTING, (raw) => `Invalid ASGI lifespan: ${raw}`),
+    validate: choice(["auto", "on", "off"], CASTING, (word) => `Invalid ASGI lifespan: ${word}`),
     default: "auto",
     effect: NO_ASGI,
   },

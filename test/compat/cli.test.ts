@@ -78,6 +78,21 @@ const DIFFERS: Readonly<Record<string, Difference>> = {
   "loadable:number()": { isUnlike: "command line: call of what is not callable", exitsDifferently: true },
 };
 
+const SETTINGS_OF_ALL_KINDS = `
+import multiprocessing as workers_of
+import os
+from os import sep as proc_name
+threads = len(os.sep) * 2
+raw_env = [f"GREETING={'good'} day"]
+forwarded_allow_ips = ",".join(["127.0.0.1", "10.0.0.0/8"])
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+worker_class = lambda: "gthread"
+unknown = object()
+WORKERS = 17
+def pre_fork(server, worker):
+    pass
+`;
+const CHECK_ERROR: Explanations = { stderr: "command line: class of an error with --check-config" };
 const LOCAL = ["--bind", "127.0.0.1:0"];
 const APP = "loadable";
 
@@ -305,6 +320,39 @@ const PID_FILES: readonly Case[] = [
   },
 ];
 
+const FILE = ["-c", "DIR/settings.py", ...LOCAL];
+const CONFIGURATION: readonly Case[] = [
+  { title: "a file that is missing", words: ["-c", "DIR/nope.py", APP] },
+  { title: "file:", words: ["-c", "file:DIR/nope.py", APP] },
+  { title: "a module that is missing", words: ["-c", "python:no_such_module", APP] },
+  { title: "a module", words: ["-c", "python:loadable", ...LOCAL, APP], serves: true },
+  written("a value that is none", "workers = 'abc'"),
+  written("a hook with too many arguments", "import os\ndef on_exit(server, code):\n    os.abort()"),
+  written("an exception", "raise ValueError('no')"),
+  written("no Python", "def on_exit(server:"),
+  written("an exit", "raise SystemExit(7)"),
+  written("an exit with a message", "import sys\nsys.exit('no')"),
+  { ...written("settings of all kinds", SETTINGS_OF_ALL_KINDS), serves: true },
+  { ...written("no extension", "timeout = 3"), words: ["-c", "DIR/settings", ...LOCAL, APP], serves: true },
+  { ...written("the application", `wsgi_app = "${APP}"`), words: FILE, serves: true },
+  { ...written("no application", "workers = 1"), words: FILE },
+];
+
+const CHECKS: readonly Case[] = [
+  { title: "good", words: ["--check-config", APP] },
+  { title: "a missing module", words: ["--check-config", "no_such_module"] },
+  { title: "an application that fails", words: ["--check-config", "raising"] },
+  { title: "a missing attribute", words: ["--check-config", "loadable:nope"], differs: CHECK_ERROR },
+  { title: "an application that exits", words: ["--check-config", "exiting"] },
+];
+
+function written(title: string, text: string): Case {
+  const prepare = (directory: string): void => {
+    for (const name of ["settings.py", "settings"]) writeFileSync(join(directory, name), `${text}\n`);
+  };
+  return { title, words: [...FILE, APP], prepare };
+}
+
 const SECTIONS: Readonly<Record<string, readonly Case[]>> = {
   "an address that cannot be had": UNUSABLE,
   option: OPTIONS,
@@ -314,6 +362,8 @@ const SECTIONS: Readonly<Record<string, readonly Case[]>> = {
   application: withWords(["--pythonpath", "DIR", ...LOCAL], APPLICATIONS),
   "application with --preload": withWords(["--preload", "--pythonpath", "DIR", ...LOCAL], PRELOADED),
   "pid file": PID_FILES,
+  "configuration file": CONFIGURATION,
+  "--check-config": CHECKS,
 };
 
 function withWords(words: readonly string[], cases: readonly Case[]): readonly Case[] {
@@ -391,7 +441,10 @@ async function observe(program: Program, each: Case): Promise<Observation> {
   const { code, signal } = serves || restarts ? await running.stop() : await running.waitForExit();
   const text = (raw: string): string =>
     comparableOutput(
-      raw.replaceAll(directory, "DIR").replaceAll(new RegExp(`(?<=:|, )${port}\\b`, "g"), "PORT"),
+      raw
+        .replaceAll(directory, "DIR")
+        .replaceAll(/ at 0x[0-9a-f]+(?=>)/g, " at ADDRESS")
+        .replaceAll(new RegExp(`(?<=:|, )${port}\\b`, "g"), "PORT"),
     );
   return {
     answer,

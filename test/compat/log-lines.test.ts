@@ -24,6 +24,8 @@ interface Scenario {
   /** DIR stands for a directory that the program has for itself. */
   readonly words?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Prepares the directory. */
+  readonly prepare?: (directory: string) => void;
   /** It leaves by itself, and is not told to. */
   readonly ends?: true;
   /** What happens once it serves. What is returned is compared too. */
@@ -98,6 +100,13 @@ const SCENARIOS: readonly Scenario[] = [
     isUnlike: "log: HUP with a broken application",
   },
   {
+    title: "HUP when the configuration file is broken",
+    words: ["--config", "DIR/settings.py"],
+    prepare: (directory) => writeFileSync(join(directory, "settings.py"), ""),
+    act: reloadBrokenSettings,
+    isUnlike: "log: HUP with a broken configuration file",
+  },
+  {
     title: "the control socket",
     env: { HOME: "DIR" },
     act: waitForControlSocket,
@@ -122,6 +131,7 @@ async function compareScenario(scenario: Scenario): Promise<void> {
 async function observe(program: Program, scenario: Scenario): Promise<Observation> {
   const { words = [], env = {}, act, ends, isRacing } = scenario;
   const directory = temporaryDirectory();
+  scenario.prepare?.(directory);
   const place = (text: string): string => text.replace("DIR", directory);
   const bind = words.includes("--bind") ? [] : ["--bind", "127.0.0.1:0"];
   const placedEnv = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, place(value)]));
@@ -284,6 +294,16 @@ async function reloadBroken(server: Server): Promise<string> {
   writeFileSync(join(directory, "broken"), "");
   running.signal("SIGHUP");
   await running.stderr.find(/Reload failed|Shutting down: Master/);
+  if (running.program === "tunicorn") return statusOf(server, "/");
+  await running.waitForExit();
+  return "gone";
+}
+
+async function reloadBrokenSettings(server: Server): Promise<string> {
+  const { running, directory } = server;
+  writeFileSync(join(directory, "settings.py"), "workers = []");
+  running.signal("SIGHUP");
+  await running.stderr.find(/Reload failed|^Error: /);
   if (running.program === "tunicorn") return statusOf(server, "/");
   await running.waitForExit();
   return "gone";

@@ -92,6 +92,7 @@ def test_it_starts_the_zygote_and_shows_the_application_nothing_of_its_own(tmp_p
         "run_directory": str(make_run_directory(tmp_path)),
         "generation": 1,
         "app_uri": "seen:app",
+        "launch_directory": str(tmp_path),
         "chdir": str(tmp_path),
         "pythonpath": [],
         "environment": {},

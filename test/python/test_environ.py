@@ -16,6 +16,7 @@ MESSAGE: dict[str, Any] = {
     "run_directory": "/run",
     "generation": 1,
     "app_uri": "app:app",
+    "launch_directory": "/",
     "chdir": "/",
     "pythonpath": [],
     "environment": {},

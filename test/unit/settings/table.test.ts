@@ -62,7 +62,7 @@ const HOOK: Example = { words: [], value: null, default: null };
 const SYSLOG_ADDRESS = process.platform === "linux" ? "udp://localhost:514" : "unix:///var/run/syslog";
 
 const EXAMPLES: Readonly<Record<SettingName, Example>> = {
-  config: { ...text("-c", "./gunicorn.conf.py"), later: "configuration files" },
+  config: { words: ["-c", "python:settings"], value: "python:settings", default: "./gunicorn.conf.py" },
   worker_connections: int("--worker-connections", 1000),
   max_requests: int("--max-requests", 0),
   max_requests_jitter: int("--max-requests-jitter", 0),
@@ -80,8 +80,8 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
     refused: { words: ["--reload-extra-file", "nope"], message: "File nope does not exists." },
   },
   spew: flag("--spew"),
-  check_config: { ...flag("--check-config"), later: "checking the configuration" },
-  print_config: { ...flag("--print-config"), later: "printing the configuration" },
+  check_config: flag("--check-config"),
+  print_config: flag("--print-config"),
   sendfile: { words: ["--no-sendfile"], value: false, default: null },
   reuse_port: flag("--reuse-port"),
   daemon: { ...flag("--daemon", "-D/--daemon"), later: "going to the background" },
@@ -112,7 +112,7 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   protocol: { words: ["--protocol", "uwsgi"], value: "uwsgi", default: "http", later: "the uWSGI protocol" },
   uwsgi_allow_ips: networks("--uwsgi-allow-from"),
   root_path: text("--root-path", ""),
-  default_proc_name: { words: [], value: "tunicorn", default: "tunicorn" },
+  default_proc_name: { words: ["module:name"], value: "module:name", default: "app:app" },
   disable_redirect_access_to_syslog: flag("--disable-redirect-access-to-syslog"),
   capture_output: flag("--capture-output"),
   logger_class: text("--logger-class", "gunicorn.glogging.Logger"),

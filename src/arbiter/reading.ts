@@ -1,0 +1,68 @@
+/**
+ * Reads all settings, a configuration file included. The file is executed by the zygote-to-be of the generation that will
+ * serve with these settings, so each reading executes it exactly once (docs/decisions/0006-configuration-file.md).
+ *
+ * Runs in: arbiter.
+ */
+import { type Exit, exit } from "../cli/parser.ts";
+import type { FileValue } from "../settings/configuration.ts";
+import { type Begun, beginLoading, type Loaded, type LoadRequest } from "../settings/load.ts";
+import { SETTINGS } from "../settings/table.ts";
+import { Zygote } from "./zygote.ts";
+import type { ZygoteReport } from "./zygote-messages.ts";
+
+/** `zygote` has executed the file and waits for its orders; null when there is no file. */
+export interface Reading {
+  readonly kind: "read";
+  readonly loaded: Loaded;
+  readonly zygote: Zygote | null;
+}
+
+type File = NonNullable<Begun["file"]>;
+
+/** Resolves with what Gunicorn would write and leave with when a setting is wrong. `onZygote`: who executes the file. */
+export async function readSettings(
+  request: LoadRequest,
+  onZygote: (zygote: Zygote) => void = () => {},
+): Promise<Reading | Exit> {
+  const begun = beginLoading(request);
+  if (begun.kind === "exit") return begun;
+  const zygote = begun.file === null ? null : startZygote(begun.file, request);
+  if (zygote !== null) onZygote(zygote);
+  const values = zygote === null || begun.file === null ? [] : await executed(zygote, begun.file);
+  if ("kind" in values) return values;
+  const loaded = begun.finish(values);
+  if (loaded.kind === "run") return { kind: "read", loaded, zygote };
+  zygote?.close();
+  return loaded;
+}
+
+function startZygote({ python }: File, { argv, cwd }: LoadRequest): Zygote {
+  return new Zygote(python, argv, cwd);
+}
+
+function executed(zygote: Zygote, { location, launchDirectory }: File): Promise<readonly FileValue[] | Exit> {
+  return new Promise((resolve) => {
+    let failure: Exit | undefined;
+    zygote.listen({
+      onReport: (report: ZygoteReport) => {
+        if (report.type === "configured") resolve(report.values);
+        if (report.type === "configuration-failed") failure = exit(report.code, { stderr: report.text });
+      },
+      onGone: (reason) => {
+        resolve(failure ?? exit(1, { stderr: `\nError: Python ${reason} while it read ${location}\n` }));
+      },
+    });
+    zygote.order({
+      type: "configure",
+      location,
+      launch_directory: launchDirectory,
+      names: Object.keys(SETTINGS),
+      arities: Object.fromEntries(
+        Object.entries(SETTINGS).flatMap(([name, { hook }]) =>
+          hook === undefined ? [] : [[name, hook.arity]],
+        ),
+      ),
+    });
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * The configuration file of a running server: what it sets, that it is executed once, and what HUP makes of it.
+ */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { cleanUp, temporaryDirectory } from "../support/programs.ts";
+import { eventually } from "../support/wait.ts";
+import { launch, Server, status } from "./support/server.ts";
+
+after(cleanUp);
+
+/** Appends a line to `executions` each time it is executed. */
+const COUNTING = `
+import pathlib
+with open(pathlib.Path(__file__).with_name("executions"), "a") as executions:
+    executions.write("executed\\n")
+`;
+
+interface Configured {
+  readonly directory: string;
+  readonly file: string;
+  readonly write: (text: string) => void;
+  readonly executions: () => number;
+}
+
+function configured(text: string): Configured {
+  const directory = temporaryDirectory();
+  const file = join(directory, "settings.py");
+  const write = (content: string): void => writeFileSync(file, COUNTING + content);
+  write(text);
+  const executions = (): number => readFileSync(join(directory, "executions"), "utf8").split("\n").length - 1;
+  return { directory, file, write, executions };
+}
+
+describe("a configuration file", () => {
+  it("sets what its globals are called, imported ones too, and is executed once", async (t) => {
+    const { file, executions } = configured(
+      "import os\nfrom math import inf as unknown\nworkers = len(os.sep) * 2\nwsgi_app = 'basics'\n",
+    );
+    const server = await Server.start(t, ["-c", file], { workers: 2 });
+    assert.equal(server.booted.length, 2);
+    assert.equal(executions(), 1);
+  });
+
+  it("is found in the working directory by its name", async (t) => {
+    const { directory, file } = configured("raw_env = ['GREETING=hello']\nworkers = 2\n");
+    writeFileSync(join(directory, "gunicorn.conf.py"), readFileSync(file));
+    writeFileSync(
+      join(directory, "app.py"),
+      "import os\ndef application(environ, start_response):\n    start_response('200 OK', [])\n    return [os.environ['GREETING'].encode()]\n",
+    );
+    const server = await Server.start(t, ["app"], { cwd: directory, workers: 2 });
+    assert.equal((await server.get("/")).body, "hello");
+  });
+
+  it("loses against GUNICORN_CMD_ARGS and the command line", async (t) => {
+    const { file } = configured("workers = 3\nproc_name = 'file'\naccess_log_format = 'file'\n");
+    const env = { GUNICORN_CMD_ARGS: "--access-logformat environment --name environment" };
+    const words = ["-c", file, "--name", "words", "--access-logfile", "-", "-w", "1", "basics"];
+    const server = await Server.start(t, words, { env });
+    assert.equal(await server.running.stdout.find(/./), "environment");
+    assert.match(readFileSync(`/proc/${server.pid}/cmdline`, "latin1"), /\[words\]/);
+  });
+
+  it("that ends the process that reads it is a start that failed", async (t) => {
+    const { file } = configured("import os\nos._exit(7)\n");
+    const running = launch(t, ["-c", file, "basics"], { exitCode: 1, trouble: /Error: Python/ });
+    assert.deepEqual(await running.waitForExit(), { code: 1, signal: null });
+    assert.match(running.stderr.text, /^\nError: Python exited with code 7 while it read .*settings.py\n$/);
+  });
+});
+
+describe("HUP", () => {
+  it("executes the file again, once, and serves with what it says then", async (t) => {
+    const { file, write, executions } = configured("workers = 1\n");
+    const server = await Server.start(t, ["-c", file, "basics"]);
+    write("workers = 3\n");
+    server.signal("SIGHUP");
+    await server.running.stderr.find(/Generation 2 is ready/);
+    assert.equal(server.booted.length, 4);
+    assert.equal(executions(), 2);
+  });
+
+  it("leaves everything as it is when the file is broken, says why, and tries again at the next", async (t) => {
+    const { file, write } = configured("workers = 1\n");
+    const trouble = /Reload failed|Traceback|ZeroDivisionError|Invalid value|^Error: /;
+    const server = await Server.start(t, ["-c", file, "basics"], { trouble });
+    write("1 / 0\n");
+    server.signal("SIGHUP");
+    await server.running.stderr.find(
+      /ZeroDivisionError: division by zero\. The old settings stay in force\./,
+    );
+    write("workers = 'many'\n");
+    server.signal("SIGHUP");
+    await server.running.stderr.find(/base 0: 'many'\. The old settings stay in force\./);
+    assert.match(server.log, /Reload failed: Invalid value for workers: many/);
+    assert.equal(status(await server.get("/")), 200);
+    write("workers = 2\n");
+    server.signal("SIGHUP");
+    await server.running.stderr.find(/Generation 2 is ready/);
+    assert.equal(server.booted.length, 3);
+  });
+
+  it("gives up a file that is still being read when another one comes, or the end", async (t) => {
+    const { file, write, executions } = configured("workers = 1\n");
+    const server = await Server.start(t, ["-c", file, "basics"]);
+    write("import time\ntime.sleep(600)\n");
+    server.signal("SIGHUP");
+    await eventually(() => executions() === 2);
+    write("import time\ntime.sleep(601)\n");
+    server.signal("SIGHUP");
+    await eventually(() => executions() === 3);
+    assert.equal(status(await server.get("/")), 200);
+  });
+});

@@ -25,6 +25,8 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     secure_scheme_headers: settings.secure_scheme_headers,
     forwarder_headers: settings.forwarder_headers,
     header_map: settings.header_map,
+    proxy_protocol: settings.proxy_protocol,
+    proxy_allow_ips: settings.proxy_allow_ips,
     accesslog: settings.accesslog,
     access_log_format: settings.access_log_format,
     access_log_exclude: settings.access_log_exclude,

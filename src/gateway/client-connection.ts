@@ -1,7 +1,7 @@
 /**
  * One client connection: reads a request head and body, hands it over, and is written the response to, again and again.
  *
- *   head ──▶ body ──▶ reply ──▶ head …        and from anywhere: ──▶ lingering ──▶ closed
+ *   (proxy ──▶) head ──▶ body ──▶ reply ──▶ head …        and from anywhere: ──▶ lingering ──▶ closed
  *
  * Rules: one request at a time is with a worker; what a client sends ahead (pipelining) waits here, and when that is
  * much, the socket waits. After a refused request nothing the client sends is read as a request again.
@@ -10,7 +10,6 @@
  */
 import type { Socket } from "node:net";
 import { monotonicMs } from "./clock.ts";
-import { connectionEnviron } from "./environ.ts";
 import { type ClientSide, HttpExchange } from "./exchange.ts";
 import type { Gateway, GatewayListener } from "./gateway.ts";
 import { ChunkedReader } from "./http1/chunked-reader.ts";
@@ -19,6 +18,8 @@ import { ProtocolError } from "./http1/protocol-error.ts";
 import { expectsContinue, requestFraming, wantsKeepAlive } from "./http1/request-framing.ts";
 import { type RequestHead, RequestHeadReader } from "./http1/request-head.ts";
 import { Outbox } from "./outbox.ts";
+import { type Peer, proxiedPeer, socketPeer } from "./peer.ts";
+import type { ProxyHeaderReader } from "./proxy-protocol.ts";
 import { RequestBody } from "./request-body.ts";
 import type { OpenSocket } from "./socket-server.ts";
 
@@ -40,15 +41,15 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
-type State = "head" | "body" | "reply" | "lingering";
+type State = "proxy" | "head" | "body" | "reply" | "lingering";
 
 export class ClientConnection implements ClientSide {
-  readonly remoteAddress: string;
   readonly #gateway: Gateway;
   readonly #listener: GatewayListener;
   readonly #socket: Socket;
-  readonly #trusted: boolean;
-  readonly #environPart: Uint8Array;
+  #peer: Peer;
+  /** Of the PROXY header that comes first; null once it has been read, or when none is expected. */
+  #proxyReader: ProxyHeaderReader | null;
   readonly #headReader: RequestHeadReader;
   readonly #outbox: Outbox;
   #state: State = "head";
@@ -78,10 +79,9 @@ export class ClientConnection implements ClientSide {
       },
     });
     this.#socket = socket;
-    const isUnix = listener.info.kind === "unix";
-    this.remoteAddress = isUnix ? "" : (socket.remoteAddress ?? "");
-    this.#trusted = isUnix || gateway.policy.trusts(this.remoteAddress);
-    this.#environPart = connectionEnviron(listener.info, this.remoteAddress, socket.remotePort ?? 0);
+    this.#peer = socketPeer(listener.info, socket, gateway.policy);
+    this.#proxyReader = gateway.proxyHeaderReader(listener.info, this.#peer.address);
+    if (this.#proxyReader !== null) this.#state = "proxy";
     this.#headReader = new RequestHeadReader(gateway.headRules);
     this.#outbox = new Outbox(socket, gateway.outboxEvents);
     socket.on("end", () => this.#onEnd());
@@ -92,14 +92,19 @@ export class ClientConnection implements ClientSide {
 
   /** Idle: between two requests, nothing of the next one seen. */
   get isIdle(): boolean {
+    if (this.#state === "proxy") return this.#proxyReader?.started !== true;
     return this.#state === "head" && !this.#headReader.started;
+  }
+
+  get remoteAddress(): string {
+    return this.#peer.address;
   }
 
   // -- reading ----------------------------------------------------------------------------------------------
 
   #onData(bytes: Buffer): void {
-    if (this.#state === "head" || this.#state === "body") this.#read(bytes);
-    else if (this.#state === "reply") this.#keepAhead(bytes);
+    if (this.#state === "reply") this.#keepAhead(bytes);
+    else if (this.#state !== "lingering") this.#read(bytes);
   }
 
   #keepAhead(bytes: Buffer): void {
@@ -112,6 +117,7 @@ export class ClientConnection implements ClientSide {
     this.#isReading = true;
     let offset = 0;
     try {
+      if (this.#proxyReader !== null) offset = this.#readProxyHeader(this.#proxyReader, bytes);
       while (offset >= 0 && offset < bytes.length && (this.#state === "head" || this.#state === "body")) {
         offset = this.#state === "head" ? this.#readHead(bytes, offset) : this.#readBody(bytes, offset);
       }
@@ -122,6 +128,20 @@ export class ClientConnection implements ClientSide {
     this.#isReading = false;
     if (offset >= 0 && offset < bytes.length && this.#state === "reply")
       this.#keepAhead(bytes.subarray(offset));
+  }
+
+  #readProxyHeader(reader: ProxyHeaderReader, bytes: Buffer): number {
+    if (!reader.started) this.#deadlineMs = monotonicMs() + HEAD_MS;
+    const next = reader.read(bytes, 0);
+    if (next < 0) return next;
+    this.#proxyReader = null;
+    this.#state = "head";
+    if (reader.header !== null) {
+      this.#peer = proxiedPeer(this.#listener.info, this.#socket, this.#peer, reader.header);
+    }
+    // The beginning of a header is never a whole head.
+    if (reader.unread.length > 0) this.#readHead(reader.unread, 0);
+    return next;
   }
 
   #readHead(bytes: Buffer, offset: number): number {
@@ -143,7 +163,7 @@ export class ClientConnection implements ClientSide {
       this,
       head,
       body,
-      gateway.policy.provenance(head, this.#trusted),
+      gateway.policy.provenance(head, this.#peer.isTrusted),
       keepAlive,
     );
     if (framing.kind === "none") {
@@ -197,7 +217,7 @@ export class ClientConnection implements ClientSide {
     this.#state = "reply";
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     const exchange = this.#exchange as HttpExchange;
-    this.#gateway.dispatch(exchange, this.#listener.info, this.#environPart);
+    this.#gateway.dispatch(exchange, this.#listener.info, this.#peer.environ);
   }
 
   // -- writing ----------------------------------------------------------------------------------------------
@@ -270,7 +290,7 @@ export class ClientConnection implements ClientSide {
   }
 
   environOf(exchange: HttpExchange): ReadonlyMap<string, string> {
-    return this.#gateway.environOf(exchange, this.#listener.info, this.#environPart);
+    return this.#gateway.environOf(exchange, this.#listener.info, this.#peer.environ);
   }
 
   #refuseRequest(error: ProtocolError): void {
@@ -330,7 +350,7 @@ export class ClientConnection implements ClientSide {
   }
 
   #onDeadline(): void {
-    if (this.#state === "head" && !this.#headReader.started) this.#socket.destroy();
+    if (this.#state === "proxy" || this.isIdle) this.#socket.destroy();
     else if (this.#state === "head" || this.#state === "body") this.#refuseRequest(requestTimeout());
     else this.#socket.destroy();
   }

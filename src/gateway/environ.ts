@@ -12,6 +12,7 @@ import { MarshalWriter, marshalKey } from "../queue/marshal.ts";
 import type { Provenance } from "./forwarded.ts";
 import { COOKIE, type FieldName, HOST } from "./http1/field-name.ts";
 import type { Field, RequestHead } from "./http1/request-head.ts";
+import type { ProxyHeader } from "./proxy-protocol.ts";
 
 const KEYS = {
   method: marshalKey("REQUEST_METHOD"),
@@ -25,29 +26,48 @@ const KEYS = {
   remotePort: marshalKey("REMOTE_PORT"),
   serverName: marshalKey("SERVER_NAME"),
   serverPort: marshalKey("SERVER_PORT"),
+  proxyProtocol: marshalKey("PROXY_PROTOCOL"),
+  proxyAddress: marshalKey("PROXY_ADDR"),
+  proxyPort: marshalKey("PROXY_PORT"),
 };
 
 /** Marshal keys of interned field names, by the name's id. */
 const fieldKeys: Uint8Array[] = [];
 
-/** The environ keys that are the same for every request of one connection. */
+/**
+ * The environ keys that are the same for every request of one connection. An empty `port` is not known: REMOTE_PORT is
+ * absent then.
+ */
 export function connectionEnviron(
   listener: ListenerInfo,
-  remoteAddress: string,
-  remotePort: number,
+  remote: { readonly address: string; readonly port: string },
+  proxyHeader: ProxyHeader | null = null,
 ): Uint8Array {
   const writer = new MarshalWriter(256);
   writer.key(KEYS.remoteAddress);
-  writer.string(remoteAddress);
-  if (listener.kind === "tcp") {
+  writer.string(remote.address);
+  if (remote.port !== "") {
     writer.key(KEYS.remotePort);
-    writer.asciiString(String(remotePort));
+    writer.asciiString(remote.port);
+  }
+  if (listener.kind === "tcp") {
     writer.key(KEYS.serverName);
     writer.string(listener.host);
     writer.key(KEYS.serverPort);
     writer.asciiString(String(listener.port));
   }
+  if (proxyHeader !== null) writeProxyHeader(writer, proxyHeader);
   return Uint8Array.prototype.slice.call(writer.buffer, 0, writer.position);
+}
+
+function writeProxyHeader(writer: MarshalWriter, { protocol, addresses }: ProxyHeader): void {
+  writer.key(KEYS.proxyProtocol);
+  writer.asciiString(protocol);
+  if (addresses === null) return;
+  writer.key(KEYS.proxyAddress);
+  writer.asciiString(addresses.proxy.address);
+  writer.key(KEYS.proxyPort);
+  writer.asciiString(String(addresses.proxy.port));
 }
 
 /** Writes environs, one after the other, into one buffer. */

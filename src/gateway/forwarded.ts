@@ -7,7 +7,6 @@
  *
  * Runs in: gateway.
  */
-import { BlockList, isIPv6 } from "node:net";
 import type { GatewaySettings } from "../queue/gateway-messages.ts";
 import { PROXY, SCRIPT_NAME } from "./http1/field-name.ts";
 import {
@@ -16,6 +15,7 @@ import {
   scriptNameIsNoPrefix,
 } from "./http1/protocol-error.ts";
 import type { Field, RequestHead } from "./http1/request-head.ts";
+import { PeerList } from "./peer-list.ts";
 
 /** What is known of a request besides its own head. */
 export interface Provenance {
@@ -26,14 +26,14 @@ export interface Provenance {
 }
 
 export class ForwardedPolicy {
-  readonly #trustedPeers: TrustedPeers;
+  readonly #trustedPeers: PeerList;
   readonly #schemeHeaders: ReadonlyMap<string, string>;
   readonly #forwarderHeaders: ReadonlySet<string>;
   readonly #headerMap: string;
   readonly #scriptName: string;
 
   constructor(settings: GatewaySettings) {
-    this.#trustedPeers = new TrustedPeers(settings.forwarded_allow_ips);
+    this.#trustedPeers = new PeerList(settings.forwarded_allow_ips);
     this.#schemeHeaders = new Map(
       Object.entries(settings.secure_scheme_headers).map(([name, value]) => [name.toLowerCase(), value]),
     );
@@ -93,37 +93,5 @@ export class ForwardedPolicy {
       if (field.name === SCRIPT_NAME) scriptName = field.value;
     }
     return scriptName;
-  }
-}
-
-/** Addresses and networks of `forwarded_allow_ips`; `*` is everybody. */
-class TrustedPeers {
-  readonly #everybody: boolean;
-  readonly #list = new BlockList();
-  /** A proxy opens connection after connection, and the list takes 4 µs. */
-  #latestAddress = "";
-  #includesLatest = false;
-
-  constructor(entries: readonly string[]) {
-    this.#everybody = entries.includes("*");
-    for (const entry of entries) {
-      if (entry !== "*") this.#add(entry);
-    }
-  }
-
-  includes(address: string): boolean {
-    if (this.#everybody) return true;
-    if (address !== this.#latestAddress) {
-      this.#includesLatest = this.#list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
-      this.#latestAddress = address;
-    }
-    return this.#includesLatest;
-  }
-
-  #add(entry: string): void {
-    const [network = "", prefix] = entry.split("/");
-    const family = isIPv6(network) ? "ipv6" : "ipv4";
-    if (prefix === undefined) this.#list.addAddress(network, family);
-    else this.#list.addSubnet(network, Number(prefix), family);
   }
 }

@@ -18,8 +18,11 @@ import { Dispatcher } from "./dispatcher.ts";
 import { EnvironWriter } from "./environ.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { ForwardedPolicy } from "./forwarded.ts";
+import { forbiddenProxyRequest } from "./http1/protocol-error.ts";
 import type { HeadRules } from "./http1/request-head.ts";
 import type { OutboxEvents } from "./outbox.ts";
+import { PeerList } from "./peer-list.ts";
+import { ProxyHeaderReader } from "./proxy-protocol.ts";
 import { createSocketServer } from "./socket-server.ts";
 import { WorkerStreams } from "./worker-stream.ts";
 
@@ -42,6 +45,7 @@ export class Gateway {
   readonly keepaliveMs: number;
   readonly nextSpoolPath: () => string;
   readonly outboxEvents: OutboxEvents;
+  readonly #proxies: PeerList;
   readonly #settings: GatewaySettings;
   readonly #runDirectory: string;
   readonly #age: number;
@@ -72,6 +76,7 @@ export class Gateway {
     this.log = log;
     this.#statsd = statsd;
     this.policy = new ForwardedPolicy(settings);
+    this.#proxies = new PeerList(settings.proxy_allow_ips);
     this.headRules = settings;
     this.limit_request_body = settings.limit_request_body || Number.POSITIVE_INFINITY;
     this.keepaliveMs = settings.keepalive * 1e3;
@@ -120,6 +125,15 @@ export class Gateway {
 
   get keepsAlive(): boolean {
     return this.keepaliveMs > 0 && this.#onDrained === null;
+  }
+
+  /** For a new connection; null when nothing comes in front of its requests. */
+  proxyHeaderReader(listener: ListenerInfo, address: string): ProxyHeaderReader | null {
+    const { proxy_protocol } = this.#settings;
+    if (proxy_protocol === "off") return null;
+    return new ProxyHeaderReader(proxy_protocol, () => {
+      if (listener.kind === "tcp" && !this.#proxies.includes(address)) throw forbiddenProxyRequest(address);
+    });
   }
 
   // -- requests ---------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ export interface GatewaySettings {
   readonly secure_scheme_headers: Readonly<Record<string, string>>;
   readonly forwarder_headers: readonly string[];
   readonly header_map: string;
+  readonly proxy_protocol: "off" | "v1" | "v2" | "auto";
+  readonly proxy_allow_ips: readonly string[];
   readonly accesslog: string | null;
   readonly access_log_format: string;
   readonly access_log_exclude: readonly string[];

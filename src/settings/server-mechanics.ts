@@ -181,14 +181,12 @@ export const serverMechanics = section("Server Mechanics", {
     const: "auto",
     validate: proxyProtocol,
     default: "off",
-    effect: { kind: "later", feature: "the PROXY protocol" },
   },
   proxy_allow_ips: {
     summary: "Addresses and networks, separated by commas, that may speak the PROXY protocol. * allows all.",
     flags: ["--proxy-allow-from"],
     validate: networkList,
     default: "127.0.0.1,::1",
-    effect: { kind: "none", why: "only the PROXY protocol would read it, which is not there yet" },
   },
   protocol: {
     summary: "The protocol that clients speak: http or uwsgi.",

@@ -18,6 +18,7 @@ import {
   startBoth,
   temporaryDirectory,
 } from "../support/programs.ts";
+import { proxyHeaderV2 } from "../unit/gateway/proxy-header.ts";
 import { Differences, type Explanations, type Observation } from "./support/differences.ts";
 
 /** On IPv4 the peer is in forwarded_allow_ips, on IPv6 it is not, and a Unix socket's always is. */
@@ -29,6 +30,8 @@ const PEERS: readonly Peer[] = HAS_IPV6 ? ["trusted", "unix", "untrusted"] : ["t
 
 interface Case {
   readonly title: string;
+  /** Comes first. */
+  readonly proxyHeader?: string;
   /** Up to the empty line; the body follows. */
   readonly head: readonly string[];
   readonly body?: string;
@@ -351,6 +354,44 @@ const MOUNTED: readonly Case[] = [
   },
 ];
 
+const UNKNOWN = "environ: PROXY header of version 1 without addresses";
+const LOCAL = "environ: PROXY header of version 2 without addresses";
+const LOCAL_KEYS: Explanations = {
+  REMOTE_ADDR: LOCAL,
+  REMOTE_PORT: LOCAL,
+  PROXY_ADDR: LOCAL,
+  PROXY_PORT: LOCAL,
+};
+const BROKEN = "environ: malformed PROXY header of version 2";
+
+const PROXIED: readonly Case[] = [
+  { title: "a PROXY header of version 1", proxyHeader: "PROXY TCP4 192.0.2.7 192.0.2.8 4711 443\r\n" },
+  { title: "one over IPv6", proxyHeader: "PROXY TCP6 2001:DB8::7 ::8 4711 443\r\n" },
+  { title: "one of an unknown connection", proxyHeader: "PROXY UNKNOWN\r\n", differs: { answer: UNKNOWN } },
+  { title: "one of another protocol", proxyHeader: "PROXY UDP4 192.0.2.7 192.0.2.8 4711 443\r\n" },
+  { title: "one that is cut off", proxyHeader: "PROXY TCP4 192.0.2.7\r\n" },
+  { title: "one with a host name", proxyHeader: "PROXY TCP4 localhost 192.0.2.8 4711 443\r\n" },
+  { title: "one with a port that is none", proxyHeader: "PROXY TCP4 192.0.2.7 192.0.2.8 4711 65536\r\n" },
+  { title: "a PROXY header of version 2", proxyHeader: v2({}) },
+  { title: "one over IPv6, binary", proxyHeader: v2({ client: "2001:db8::7", proxy: "::ffff:192.0.2.8" }) },
+  { title: "one with more behind the addresses", proxyHeader: v2({ tail: Buffer.alloc(300, "\r\n") }) },
+  {
+    title: "one of the proxy itself",
+    proxyHeader: v2({ command: 0x20, length: 0 }),
+    differs: LOCAL_KEYS,
+  },
+  { title: "one of an unspecified connection", proxyHeader: v2({ family: 0x01 }), differs: LOCAL_KEYS },
+  { title: "one of another version", proxyHeader: v2({ command: 0x11 }), differs: { answer: BROKEN } },
+  { title: "one over UDP", proxyHeader: v2({ family: 0x12 }), differs: { answer: BROKEN } },
+  {
+    title: "one without room for the addresses",
+    proxyHeader: v2({ length: 11 }),
+    differs: { answer: BROKEN },
+  },
+  { title: "no PROXY header" },
+  { title: "a method that begins like one", head: ["PROPFIND /environ HTTP/1.1", HOST] },
+].map((each) => ({ head: ["GET /environ HTTP/1.1", HOST, "X-Forwarded-Proto: https"], ...each }));
+
 const ALL = [PLAIN, FIELDS, BODIES, VERSIONS, SCHEMES, UNDERSCORES, OUTSIDE_SCRIPT_NAME].flat();
 
 const CALLABLES = {
@@ -380,6 +421,13 @@ describe("the environ with threads, several workers, and every proxy trusted", (
     ["--threads", "2", "--workers", "2", "--forwarded-allow-ips", "*"],
     [...[...BODIES, ...VERSIONS, ...SCHEMES], ...UNTRUSTED_TOO],
   ));
+
+describe("the environ with proxy_protocol", () =>
+  compareCases("hello", ["--proxy-protocol", "auto"], PROXIED));
+describe("the environ with proxy_protocol from a peer that may not speak it", () => {
+  const words = ["--proxy-protocol", "auto", "--proxy-allow-from", "192.0.2.0/24"];
+  compareCases("hello", words, PROXIED.slice(0, 1).concat(PROXIED.slice(-2)));
+});
 
 it("shows every documented difference of the environ", () => differences.assertAllOccurred());
 
@@ -424,8 +472,13 @@ function start(example: Example, words: readonly string[]): Pair {
   return startBoth(all, { env: { DJANGO_SETTINGS_MODULE: "django_in_memory" } });
 }
 
-function requestOf({ head, body = "" }: Case): string {
-  return `${head.join("\r\n")}\r\n\r\n${body}`;
+/** A header of the PROXY protocol, version 2, as latin-1 text. */
+function v2(parts: Parameters<typeof proxyHeaderV2>[0]): string {
+  return proxyHeaderV2(parts).toString("latin1");
+}
+
+function requestOf({ proxyHeader = "", head, body = "" }: Case): string {
+  return `${proxyHeader}${head.join("\r\n")}\r\n\r\n${body}`;
 }
 
 /** What apps/recorder.py says. */

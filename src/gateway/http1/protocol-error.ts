@@ -133,6 +133,12 @@ export function invalidProxyLine(line: string): ProtocolError {
   return new ProtocolError(400, detail, `'${detail}'`);
 }
 
+/** Version 2. Gunicorn answers it with 500, for want of a handler. */
+export function invalidProxyHeader(reason: string): ProtocolError {
+  const detail = `Invalid PROXY header: ${reason}`;
+  return new ProtocolError(400, detail, `'${detail}'`);
+}
+
 export function forbiddenProxyRequest(host: string): ProtocolError {
   return new ProtocolError(403, `Proxy request from ${reprText(host)} not allowed`, "Request forbidden");
 }

@@ -3,6 +3,7 @@ import { after, describe, it } from "node:test";
 import { connectionEnviron, EnvironWriter, percentDecode } from "../../../src/gateway/environ.ts";
 import type { Provenance } from "../../../src/gateway/forwarded.ts";
 import type { RequestHead } from "../../../src/gateway/http1/request-head.ts";
+import type { ProxyHeader } from "../../../src/gateway/proxy-protocol.ts";
 import type { ListenerInfo } from "../../../src/queue/gateway-messages.ts";
 import { PythonMarshal } from "../queue/python-marshal.ts";
 import { requestHead } from "./request.ts";
@@ -18,6 +19,8 @@ const writer = new EnvironWriter();
 interface Options {
   readonly listener?: ListenerInfo;
   readonly remoteAddress?: string;
+  readonly remotePort?: string;
+  readonly proxyHeader?: ProxyHeader;
   readonly scheme?: string;
   readonly scriptName?: string;
   readonly fields?: Provenance["fields"];
@@ -26,7 +29,8 @@ interface Options {
 async function pairsOf(head: RequestHead, options: Options = {}): Promise<readonly (readonly string[])[]> {
   const { listener = TCP, remoteAddress = "203.0.113.7", scheme = "http", scriptName = "" } = options;
   const { fields = head.fields } = options;
-  const part = connectionEnviron(listener, remoteAddress, 55555);
+  const { proxyHeader = null, remotePort = listener.kind === "tcp" ? "55555" : "" } = options;
+  const part = connectionEnviron(listener, { address: remoteAddress, port: remotePort }, proxyHeader);
   return (await python.loads(writer.write(head, listener, part, { scheme, scriptName, fields }))).pairs;
 }
 
@@ -102,6 +106,33 @@ describe("the environ of a request", () => {
     assert.ok(!("HTTP_PROXY" in environ));
     assert.equal(environ.HTTP_X_A, "1");
   });
+});
+
+describe("a proxy's header", () => {
+  it("adds what the proxy says of itself", async () => {
+    const client = { address: "192.0.2.7", port: 4711 };
+    const proxy = { address: "192.0.2.8", port: 443 };
+    const environ = await environOf(requestHead("GET / HTTP/1.1", "Host: a"), {
+      proxyHeader: { protocol: "TCP4", addresses: { client, proxy } },
+    });
+    assert.equal(environ.PROXY_PROTOCOL, "TCP4");
+    assert.equal(environ.PROXY_ADDR, "192.0.2.8");
+    assert.equal(environ.PROXY_PORT, "443");
+  });
+
+  it("without addresses adds its kind alone", async () => {
+    const environ = await environOf(requestHead("GET / HTTP/1.1", "Host: a"), {
+      proxyHeader: { protocol: "LOCAL", addresses: null },
+    });
+    assert.equal(environ.PROXY_PROTOCOL, "LOCAL");
+    assert.ok(!("PROXY_ADDR" in environ) && !("PROXY_PORT" in environ));
+  });
+});
+
+it("has no REMOTE_PORT when the port is not known", async () => {
+  const environ = await environOf(requestHead("GET / HTTP/1.1", "Host: a"), { remotePort: "" });
+  assert.equal(environ.REMOTE_ADDR, "203.0.113.7");
+  assert.ok(!("REMOTE_PORT" in environ));
 });
 
 describe("repeated fields", () => {

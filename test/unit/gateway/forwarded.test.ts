@@ -50,6 +50,7 @@ describe("a peer", () => {
     assert.ok(!trusts(["10.0.0.0/8"], "11.0.0.0"));
     assert.ok(trusts(["2001:db8::/32"], "2001:db8:ffff::"));
     assert.ok(!trusts(["2001:db8::/32"], "2001:db9::"));
+    assert.ok(trusts(["10.0.0.0/255.0.0.0"], "10.255.255.255"));
     assert.ok(trusts(["0.0.0.0/0"], "203.0.113.7"));
     assert.ok(!trusts(["0.0.0.0/0"], "2001:db8::1"));
   });

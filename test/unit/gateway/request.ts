@@ -34,6 +34,8 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     },
     forwarder_headers: ["SCRIPT_NAME", "PATH_INFO"],
     header_map: "drop",
+    proxy_protocol: "off",
+    proxy_allow_ips: ["127.0.0.1", "::1"],
     accesslog: null,
     access_log_format: "",
     access_log_exclude: [],

@@ -104,10 +104,7 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   tmp_upload_dir: { words: [], value: null, default: null },
   paste: { ...text("--paste", null), later: "PasteDeploy" },
   raw_paste_global_conf: { words: ["--paste-global", "A=1"], value: ["A=1"], default: [] },
-  proxy_protocol: {
-    ...word("--proxy-protocol", "off", "v1", "proxy_protocol must be: off, v1, v2, or auto"),
-    later: "the PROXY protocol",
-  },
+  proxy_protocol: word("--proxy-protocol", "off", "v1", "proxy_protocol must be: off, v1, v2, or auto"),
   proxy_allow_ips: networks("--proxy-allow-from"),
   protocol: { words: ["--protocol", "uwsgi"], value: "uwsgi", default: "http", later: "the uWSGI protocol" },
   uwsgi_allow_ips: networks("--uwsgi-allow-from"),

@@ -29,6 +29,10 @@ class Settings:
     capture_output: bool
     statsd: dict[str, Any] | None
     server_software: str
+    uid: int
+    gid: int
+    initgroups: bool
+    process_name: str
 
     @staticmethod
     def from_message(message: dict[str, Any]) -> Settings:

@@ -4,7 +4,7 @@ Every thread claims for itself, so no thread hands a request to another. With on
 main thread, as applications expect; with more (gthread) the main thread only waits for signals.
 
 Signals: TERM retires: finish what is claimed, claim no more, leave. INT and
-QUIT leave at once. USR1 reopens the log. ABRT (a deadline passed) leaves at once.
+QUIT leave at once. USR1 reopens the log. ABRT (a deadline passed) leaves at once, with exit code 1.
 
 Runs in: worker.
 """
@@ -164,11 +164,11 @@ class Worker:
         self._queue.retire()
         self._slots[0].retire_seen()
 
-    def _on_quit(self, _signal: int, _frame: FrameType | None) -> None:
+    def _on_quit(self, number: int, _frame: FrameType | None) -> None:
         for slot in self._slots:
             slot.retiring()
         log.error_log.info("Worker exiting (pid: %s)", os.getpid())
-        os._exit(0)
+        os._exit(1 if number == signal.SIGABRT else 0)
 
     def _on_usr1(self, _signal: int, _frame: FrameType | None) -> None:
         log.reopen()

@@ -22,12 +22,15 @@ from . import log
 from .app_loader import WSGIApplication, load_application
 from .configuration import Configuration, ConfigurationError, read
 from .control import CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, LineReader, Message, send
+from .identity import become, set_title
 from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
 from .scoreboard import Slot, open_scoreboard
 from .settings import Settings
 from .worker import Worker
 
+# Descriptors that may have been inherited lie below.
+_MOST_DESCRIPTORS = 1024
 # A retiring worker that has not seen the signal is sent it again after this long, s. See tickets.py for the gap.
 _REPEAT_RETIRE_SECONDS = 0.1
 
@@ -118,6 +121,7 @@ class Zygote:
         if pid == 0:
             os.close(lifeline_write)
             self._become_worker(lifeline_read)
+            set_title(f"tunicorn: worker [{self._settings.process_name}]")
             return Worker(self._settings, age, slots, self._application)
         os.close(lifeline_read)
         self._children[pid] = Child(age, slots, lifeline_write)
@@ -225,7 +229,9 @@ def _readable(descriptor: int) -> bool:
 
 
 def _surround(settings: Settings) -> None:
-    """Working directory, import path and environment, in Gunicorn's order."""
+    """Name, user, working directory, import path and environment, in Gunicorn's order."""
+    set_title(f"tunicorn: zygote [{settings.process_name}]")
+    become(settings)
     _put_on_path(settings.launch_directory)
     os.chdir(settings.chdir)
     _put_on_path(settings.chdir)
@@ -267,6 +273,8 @@ def _check(settings: Settings) -> int:
 def main() -> int:
     """The process's whole life. Exit codes: 0 told to leave, 1 it could not start or --preload failed."""
     die_with_parent(LIFELINE_DESCRIPTOR)
+    # What a supervisor or an upgrade has passed to the arbiter is none of the application's business.
+    os.closerange(LIFELINE_DESCRIPTOR + 1, _MOST_DESCRIPTORS)
     control = LineReader(CONTROL_DESCRIPTOR)
     send(CONTROL_DESCRIPTOR, {"type": "hello", "pid": os.getpid(), "python": platform.python_version()})
     configuration = Configuration()

@@ -15,6 +15,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { isatty } from "node:tty";
 import type { Exit } from "../cli/parser.ts";
+import type { Identity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
@@ -28,7 +29,9 @@ import { Deadlines, LOOK_MS, monotonicMs } from "./deadlines.ts";
 import { gatewaySettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { Generation, type GenerationEvents } from "./generation.ts";
+import type { Life } from "./life.ts";
 import type { Listener } from "./listeners.ts";
+import { prepareLogFiles } from "./log-files.ts";
 import { measureRegularly } from "./measurements.ts";
 import type { Pidfile } from "./pidfile.ts";
 import type { Reading } from "./reading.ts";
@@ -61,6 +64,9 @@ export interface ArbiterOptions {
   readonly pidfile: Pidfile | null;
   readonly log: ErrorLog;
   readonly statsd: Statsd | null;
+  /** Of all processes but this one; null: the same. */
+  readonly identity: Identity | null;
+  readonly life: Life;
   readonly argv: readonly string[];
   /** Has executed the configuration file; null without one. */
   readonly zygote: Zygote | null;
@@ -104,13 +110,14 @@ export class Arbiter implements GenerationEvents {
     this.#log = options.log;
     const { settings } = options.loaded;
     const slots = Math.max(MIN_SLOTS, settings.workers * settings.threads * SLOTS_PER_THREAD);
-    this.#directory = new RunDirectory(slots);
+    this.#directory = new RunDirectory(slots, { ...settings, identity: options.identity });
     this.#children = new Children(slots);
     this.#scoreboard = new ScoreboardReader(join(this.#directory.path, SCOREBOARD_FILE));
     this.#gateways = new Gateways(
       gatewaySettings(options.loaded),
       options.listeners,
       this.#directory,
+      options.loaded.resolved.processName,
       this.#log,
       {
         onListening: () => this.#onListening(),
@@ -130,6 +137,7 @@ export class Arbiter implements GenerationEvents {
     if (this.#state === "stopping") return;
     this.#log.info("Hang up: Master");
     this.reopenLogs();
+    this.#options.life.onReloading();
     this.#abandonReading();
     const reading = this.#readings;
     const onZygote = (zygote: Zygote): void => {
@@ -145,7 +153,7 @@ export class Arbiter implements GenerationEvents {
 
   #onRead(read: Reading | Exit): void {
     if (read.kind === "exit") {
-      this.#log.error(`Reload failed: ${read.stderr.trim()}. The old settings stay in force.`);
+      this.#onReloadFailed(`${read.stderr.trim()}. The old settings stay in force.`);
       return;
     }
     if (this.#next !== null) this.#abandon(this.#next);
@@ -168,6 +176,12 @@ export class Arbiter implements GenerationEvents {
 
   /** After log rotation (USR1, HUP). */
   reopenLogs(): void {
+    try {
+      // Where others write them, they may not be able to create them.
+      prepareLogFiles(this.#options.loaded.settings, this.#options.identity);
+    } catch (error) {
+      this.#log.error(`Log files: ${(error as Error).message}`);
+    }
     this.#log.reopen();
     this.#gateways.order({ type: "reopen-logs" });
     for (const generation of this.#generations) {
@@ -192,7 +206,10 @@ export class Arbiter implements GenerationEvents {
 
   #beginStop(limitMs: number): void {
     // Now, not at the end: whoever comes is refused, and does not wait for an answer that nobody will give.
-    if (this.#state !== "stopping") for (const listener of this.#options.listeners) listener.close();
+    if (this.#state !== "stopping") {
+      for (const listener of this.#options.listeners) listener.close();
+      this.#options.life.onStopping();
+    }
     this.#state = "stopping";
     this.#abandonReading();
     if (this.#next !== null) this.#abandon(this.#next);
@@ -250,7 +267,7 @@ export class Arbiter implements GenerationEvents {
     const generation = new Generation(
       ++this.#lastGeneration,
       loaded,
-      this.#directory.path,
+      this.#directory,
       this.#options.argv,
       this.#children,
       this,
@@ -294,6 +311,7 @@ export class Arbiter implements GenerationEvents {
 
   #onServing(): void {
     this.#state = "serving";
+    this.#options.life.onServing();
     const { settings, resolved } = this.#options.loaded;
     if (
       !isatty(process.stderr.fd) ||
@@ -328,6 +346,7 @@ export class Arbiter implements GenerationEvents {
       `Generation ${generation.number} is ready; generation ${old.number} finishes its requests`,
     );
     old.retireAll();
+    this.#options.life.onReloaded(null);
     this.#gateways.setCapacity(this.#children.capacity);
   }
 
@@ -352,9 +371,7 @@ export class Arbiter implements GenerationEvents {
 
   #onBootFailed(generation: Generation, code: number): void {
     if (generation === this.#next) {
-      this.#log.error(
-        `Reload failed: a new worker did not start. Generation ${this.#current.number} serves on.`,
-      );
+      this.#onReloadFailed(`a new worker did not start. Generation ${this.#current.number} serves on.`);
       this.#abandon(generation);
       return;
     }
@@ -387,7 +404,12 @@ export class Arbiter implements GenerationEvents {
 
   #onNextGone(reason: string): void {
     this.#next = null;
-    this.#log.error(`Reload failed: the new zygote ${reason}. Generation ${this.#current.number} serves on.`);
+    this.#onReloadFailed(`the new zygote ${reason}. Generation ${this.#current.number} serves on.`);
+  }
+
+  #onReloadFailed(problem: string): void {
+    this.#log.error(`Reload failed: ${problem}`);
+    this.#options.life.onReloaded(problem);
   }
 
   #onCurrentGone(generation: Generation, reason: string): void {

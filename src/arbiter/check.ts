@@ -23,6 +23,6 @@ export function checkConfiguration({ loaded, zygote }: Reading, argv: readonly s
         resolve(code ?? 1);
       },
     });
-    checker.order({ type: "check", settings: zygoteSettings(loaded, 0, "") });
+    checker.order({ type: "check", settings: zygoteSettings(loaded, 0, { path: "", identity: null }) });
   });
 }

@@ -7,6 +7,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { GatewayOrder, GatewayReport } from "../queue/gateway-messages.ts";
+import { daemon } from "./daemon.ts";
 import type { Listener } from "./listeners.ts";
 
 const MAIN = fileURLToPath(import.meta.resolve("../gateway/main.ts"));
@@ -23,11 +24,13 @@ export class GatewayProcess {
   #isGone = false;
 
   constructor(age: number, events: GatewayEvents) {
+    const output = daemon?.childOutput ?? "inherit";
     this.age = age;
     this.#process = fork(MAIN, [], {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      stdio: ["ignore", output, output, "ipc"],
       env: { ...process.env, NODE_COMPILE_CACHE: getCompileCacheDir() },
     });
+    daemon?.adopt(this.#process);
     this.#process.on("message", (report) => events.onReport(this, report as GatewayReport));
     this.#process.on("error", (error) => this.#gone(events, `could not be started: ${error.message}`));
     this.#process.on("exit", (code, signal) => {

@@ -7,6 +7,7 @@ import type { ErrorLog } from "../logging/error-log.ts";
 import type { GatewayOrder, GatewayReport, GatewaySettings } from "../queue/gateway-messages.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import type { Listener } from "./listeners.ts";
+import type { RunDirectory } from "./run-directory.ts";
 
 /** A gateway that died this soon after its start is started again only after as long, ms. */
 const RESTART_PAUSE_MS = 1000;
@@ -23,8 +24,8 @@ export interface GatewaysEvents {
 export class Gateways {
   readonly #settings: GatewaySettings;
   readonly #listeners: readonly Listener[];
-  readonly #runDirectory: string;
-  readonly #spoolDirectory: string;
+  readonly #directory: RunDirectory;
+  readonly #processName: string;
   readonly #log: ErrorLog;
   readonly #events: GatewaysEvents;
   readonly #processes = new Map<GatewayProcess, { listening: number; startedMs: number }>();
@@ -37,14 +38,15 @@ export class Gateways {
   constructor(
     settings: GatewaySettings,
     listeners: readonly Listener[],
-    directories: { readonly path: string; readonly spool: string },
+    directory: RunDirectory,
+    processName: string,
     log: ErrorLog,
     events: GatewaysEvents,
   ) {
     this.#settings = settings;
     this.#listeners = listeners;
-    this.#runDirectory = directories.path;
-    this.#spoolDirectory = directories.spool;
+    this.#directory = directory;
+    this.#processName = processName;
     this.#log = log;
     this.#events = events;
     this.#start();
@@ -102,8 +104,10 @@ export class Gateways {
     gateway.order({
       type: "start",
       age,
-      runDirectory: this.#runDirectory,
-      spoolDirectory: this.#spoolDirectory,
+      runDirectory: this.#directory.path,
+      spoolDirectory: this.#directory.spool,
+      identity: this.#directory.identity,
+      processName: this.#processName,
       settings: this.#settings,
     });
     if (this.#isQueueOpen) gateway.order({ type: "open-queue" });

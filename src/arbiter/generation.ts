@@ -8,6 +8,7 @@ import { constants } from "node:os";
 import type { Loaded } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
 import type { Children, Worker } from "./children.ts";
+import type { RunDirectory } from "./run-directory.ts";
 import { Zygote } from "./zygote.ts";
 import type { ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
 
@@ -39,7 +40,7 @@ export class Generation {
   constructor(
     number: number,
     loaded: Loaded,
-    runDirectory: string,
+    directory: RunDirectory,
     argv: readonly string[],
     children: Children,
     events: GenerationEvents,
@@ -58,7 +59,7 @@ export class Generation {
         events.onGone(this, reason);
       },
     });
-    this.#zygote.order({ type: "start", settings: zygoteSettings(loaded, number, runDirectory) });
+    this.#zygote.order({ type: "start", settings: zygoteSettings(loaded, number, directory) });
   }
 
   get zygotePid(): number {
@@ -173,10 +174,10 @@ export class Generation {
 export function zygoteSettings(
   { settings, resolved }: Loaded,
   generation: number,
-  runDirectory: string,
+  { path, identity }: Pick<RunDirectory, "path" | "identity">,
 ): ZygoteSettings {
   return {
-    run_directory: runDirectory,
+    run_directory: path,
     generation,
     app_uri: resolved.app,
     launch_directory: resolved.launchDirectory,
@@ -192,5 +193,10 @@ export function zygoteSettings(
     capture_output: settings.capture_output,
     statsd: resolved.statsd,
     server_software: `tunicorn/${VERSION}`,
+    // Not the settings': after a reload they may be others, but the run directory is still of the first.
+    uid: identity?.uid ?? process.geteuid?.() ?? 0,
+    gid: identity?.gid ?? process.getegid?.() ?? 0,
+    initgroups: identity?.initgroups ?? false,
+    process_name: resolved.processName,
   };
 }

@@ -9,13 +9,14 @@
  */
 import type { SendHandle } from "node:child_process";
 import { lookup } from "node:dns/promises";
-import { existsSync, lstatSync, unlinkSync } from "node:fs";
+import { existsSync, fstatSync, lstatSync, unlinkSync } from "node:fs";
 import net, { isIP } from "node:net";
 import { constants } from "node:os";
 import { dirname } from "node:path";
-import { getSystemErrorMap } from "node:util";
+import { giveTo, type Identity } from "../identity.ts";
 import type { ListenerInfo } from "../queue/gateway-messages.ts";
 import type { BindAddress } from "../settings/addresses.ts";
+import { systemError } from "./system-error.ts";
 
 /** A libuv TCP or pipe handle. */
 interface RawHandle {
@@ -64,20 +65,31 @@ export class BindError extends Error {
 
 /** `errno` is negative, as libuv returns it. */
 function refused(address: BindAddress, errno: number): BindError {
-  const [code, text] = getSystemErrorMap().get(errno) ?? ["EUNKNOWN", "unknown error"];
-  // The C library's text, which Python shows; libuv's others are the same but for the capital.
-  if (code === "EADDRNOTAVAIL")
-    return new BindError(address, -errno, code, "Cannot assign requested address");
-  return new BindError(address, -errno, code, `${text.charAt(0).toUpperCase()}${text.slice(1)}`);
+  const { code, text } = systemError(errno);
+  return new BindError(address, -errno, code, text);
 }
 
+export interface BindOptions {
+  /** Of a Unix socket's file, besides its mode; null: who makes it. */
+  readonly owner?: Identity | null;
+  /** Other processes may bind the same TCP address. */
+  readonly reuse_port?: boolean;
+}
+
+/** libuv's UV_TCP_REUSEPORT. */
+const REUSE_PORT = 2;
+
 /** Throws BindError, or Error when a Unix path is taken by something that is no socket. */
-export async function bind(address: BindAddress, umask: number): Promise<Listener> {
+export async function bind(
+  address: BindAddress,
+  umask: number,
+  { owner = null, reuse_port = false }: BindOptions = {},
+): Promise<Listener> {
   switch (address.kind) {
     case "tcp":
-      return bindTcp(address);
+      return bindTcp(address, reuse_port ? REUSE_PORT : 0);
     case "unix":
-      return bindUnix(address, umask);
+      return bindUnix(address, umask, owner);
     case "fd":
       return inherit(address);
     default:
@@ -91,9 +103,9 @@ export function pythonAddress(address: BindAddress): string {
   return address.kind === "unix" ? address.path : `fd://${address.fd}`;
 }
 
-async function bindTcp(address: BindAddress & { kind: "tcp" }): Promise<Listener> {
+async function bindTcp(address: BindAddress & { kind: "tcp" }, flags: number): Promise<Listener> {
   const ip = isIP(address.host) ? address.host : await addressOf(address);
-  const handle = createServerHandle(ip, address.port, isIP(ip));
+  const handle = createServerHandle(ip, address.port, isIP(ip), undefined, flags);
   return listener(address, check(address, handle), { kind: "tcp", host: ip, port: address.port });
 }
 
@@ -105,7 +117,7 @@ async function addressOf(address: BindAddress & { kind: "tcp" }): Promise<string
   }
 }
 
-function bindUnix(address: BindAddress & { kind: "unix" }, umask: number): Listener {
+function bindUnix(address: BindAddress & { kind: "unix" }, umask: number, owner: Identity | null): Listener {
   const { path } = address;
   // libuv says EACCES.
   if (!path.startsWith("\0") && !existsSync(dirname(path))) throw refused(address, -constants.errno.ENOENT);
@@ -114,6 +126,7 @@ function bindUnix(address: BindAddress & { kind: "unix" }, umask: number): Liste
   const handle = createServerHandle(path, -1, -1);
   process.umask(before);
   const made = listener(address, check(address, handle), { kind: "unix", host: path, port: 0 });
+  if (!path.startsWith("\0")) giveTo(owner, path);
   const close = (): void => {
     made.close();
     removeSocket(path);
@@ -123,12 +136,24 @@ function bindUnix(address: BindAddress & { kind: "unix" }, umask: number): Liste
 
 /** A socket that somebody else has made: systemd, a supervisor. */
 function inherit(address: BindAddress & { kind: "fd" }): Listener {
+  checkSocket(address);
   const handle = check(address, createServerHandle(null, null, null, address.fd));
   const info: ListenerInfo =
     handle.getsockname === undefined
       ? { kind: "unix", host: `fd://${address.fd}`, port: 0 }
       : { kind: "tcp", host: "", port: 0 };
   return listener(address, handle, info);
+}
+
+/** libuv calls both an invalid argument. */
+function checkSocket(address: BindAddress & { kind: "fd" }): void {
+  let isSocket: boolean;
+  try {
+    isSocket = fstatSync(address.fd).isSocket();
+  } catch {
+    throw refused(address, -constants.errno.EBADF);
+  }
+  if (!isSocket) throw refused(address, -constants.errno.ENOTSOCK);
 }
 
 function check(address: BindAddress, handle: RawHandle | number): RawHandle {

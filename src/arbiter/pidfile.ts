@@ -4,7 +4,16 @@
  *
  * Runs in: arbiter.
  */
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 export class Pidfile {
@@ -13,6 +22,9 @@ export class Pidfile {
   /** Creates the file. Throws Error with Gunicorn's message. */
   constructor(path: string) {
     this.#path = path;
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+      throw new Error(`[Errno 21] Is a directory: '${path}'`);
+    }
     const owner = this.#livingOwner();
     if (owner > 0 && owner !== process.pid) {
       throw new Error(`Already running on PID ${owner} (or pid file '${path}' is stale)`);

@@ -7,30 +7,54 @@
  *
  * Runs in: arbiter.
  */
-import { accessSync, constants, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { giveTo, type Identity } from "../identity.ts";
 import { SCOREBOARD_FILE } from "../queue/layout.ts";
 import { createScoreboard } from "../queue/scoreboard.ts";
 
 const SHARED_MEMORY = "/dev/shm";
 
+export interface Place {
+  /** Whose it becomes, with all that is in it; null: who runs the arbiter. */
+  readonly identity?: Identity | null;
+  /** Instead of shared memory. */
+  readonly worker_tmp_dir?: string | null;
+  /** Instead of the directory for temporary files. */
+  readonly tmp_upload_dir?: string | null;
+}
+
 export class RunDirectory {
   readonly path: string;
   readonly spool: string;
+  /** What only the arbiter's own user may come near: the control socket. */
+  readonly control: string;
+  readonly identity: Identity | null;
 
-  /** Throws the system's error when neither directory can be made. */
-  constructor(scoreboardSlots: number) {
-    const shared = isWritable(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir();
+  /** Throws Error when one cannot be made. */
+  constructor(scoreboardSlots: number, { identity = null, worker_tmp_dir, tmp_upload_dir }: Place = {}) {
+    const shared = worker_tmp_dir ?? (isWritable(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir());
+    const uploads = tmp_upload_dir ?? tmpdir();
     const prefix = `tunicorn-${process.getuid?.() ?? 0}-${pidNamespace()}-`;
-    for (const parent of new Set([shared, tmpdir()])) removeStale(parent, prefix);
-    this.path = mkdtempSync(join(shared, `${prefix}${process.pid}-`));
-    this.spool = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
-    createScoreboard(join(this.path, SCOREBOARD_FILE), scoreboardSlots);
+    for (const parent of new Set([shared, uploads])) {
+      if (!existsSync(parent)) throw new Error(`${parent} doesn't exist. Can't create workertmp.`);
+      removeStale(parent, prefix);
+    }
+    const make = (parent: string): string => mkdtempSync(join(parent, `${prefix}${process.pid}-`));
+    this.identity = identity;
+    this.path = make(shared);
+    this.control = make(shared);
+    this.spool = make(uploads);
+    const scoreboard = join(this.path, SCOREBOARD_FILE);
+    createScoreboard(scoreboard, scoreboardSlots);
+    giveTo(identity, this.path, this.spool, scoreboard);
   }
 
   remove(): void {
-    for (const path of [this.path, this.spool]) rmSync(path, { recursive: true, force: true });
+    for (const path of [this.path, this.control, this.spool]) {
+      rmSync(path, { recursive: true, force: true });
+    }
   }
 }
 

@@ -4,17 +4,21 @@
  *
  * Runs in: arbiter.
  */
-import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { maybeIdentity } from "../identity.ts";
 import { ErrorLog } from "../logging/error-log.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import { VERSION } from "../version.ts";
 import { Arbiter, type ArbiterOptions } from "./arbiter.ts";
-import { BindError, bind, type Listener, pythonAddress } from "./listeners.ts";
+import { daemon, goToBackground } from "./daemon.ts";
+import { Life } from "./life.ts";
+import { BindError, type BindOptions, bind, type Listener, pythonAddress } from "./listeners.ts";
+import { prepareLogFiles } from "./log-files.ts";
 import { Pidfile } from "./pidfile.ts";
 import type { Reading } from "./reading.ts";
 import { handleSignals } from "./signals.ts";
+import { maybeSystemError } from "./system-error.ts";
 
 /** An address in use may be a predecessor's that is leaving: Gunicorn's five tries, a second apart. */
 const BIND_TRIES = 5;
@@ -45,9 +49,17 @@ async function start(
   reload: ArbiterOptions["reload"],
 ): Promise<void> {
   const { settings, resolved } = loaded;
+  if (settings.daemon && daemon === null) {
+    // Before `chdir`: the daemon reads the same settings from the same place.
+    zygote?.close();
+    await goToBackground(settings);
+  }
   process.chdir(settings.chdir);
   process.title = `tunicorn: master [${resolved.processName}]`;
-  for (const path of [settings.errorlog, settings.accesslog]) checkLog(path);
+  const life = new Life();
+  if (daemon !== null) life.watch(daemon);
+  const identity = orFail(() => maybeIdentity(settings.user, settings.group, settings.initgroups));
+  orFail(() => prepareLogFiles(settings, identity));
   const statsd = resolved.statsd === null ? null : new Statsd(resolved.statsd);
   const log = orFail(() => new ErrorLog(settings.errorlog ?? "-", settings.loglevel, statsd));
   log.info(`Starting tunicorn ${VERSION}`);
@@ -72,11 +84,13 @@ async function start(
   };
   for (const signal of STOP_SIGNALS) process.on(signal, leave);
   try {
-    for (const address of resolved.listen) listeners.push(await bindPatiently(address, settings.umask, log));
+    const options = { owner: identity, reuse_port: settings.reuse_port };
+    for (const address of resolved.listen) {
+      listeners.push(await bindPatiently(address, settings.umask, options, log));
+    }
+    const parts = { loaded, zygote, log, statsd, identity, life, argv, reload };
     const exit = (code: number): never => process.exit(code);
-    const arbiter = orFail(
-      () => new Arbiter({ loaded, zygote, listeners, pidfile, log, statsd, argv, reload, exit }),
-    );
+    const arbiter = orFail(() => new Arbiter({ ...parts, listeners, pidfile, exit }));
     handleSignals(arbiter, log);
   } catch (error) {
     giveUp();
@@ -86,10 +100,15 @@ async function start(
   }
 }
 
-async function bindPatiently(address: BindAddress, umask: number, log: ErrorLog): Promise<Listener> {
+async function bindPatiently(
+  address: BindAddress,
+  umask: number,
+  options: BindOptions,
+  log: ErrorLog,
+): Promise<Listener> {
   for (let tries = 1; ; tries++) {
     try {
-      return await bind(address, umask);
+      return await bind(address, umask, options);
     } catch (error) {
       if (!(error instanceof BindError)) throw new StartError((error as Error).message);
       const name = pythonAddress(address);
@@ -106,22 +125,14 @@ async function bindPatiently(address: BindAddress, umask: number, log: ErrorLog)
   }
 }
 
-/** As in Gunicorn, also the access log's, which only the gateways write. */
-function checkLog(path: string | null): void {
-  if (path === null || path === "-") return;
-  try {
-    closeSync(openSync(path, "a", 0o644));
-  } catch (error) {
-    const [reason] = (error as Error).message.split(",");
-    throw new StartError(`'${path}' isn't writable [${reason}]`);
-  }
-}
-
 /** Makes what an operator can mend a StartError. */
 function orFail<T>(make: () => T): T {
   try {
     return make();
   } catch (error) {
-    throw new StartError((error as Error).message);
+    const known = maybeSystemError(error);
+    const { message, path } = error as NodeJS.ErrnoException;
+    if (known === undefined) throw new StartError(message);
+    throw new StartError(`[Errno ${known.errno}] ${known.text}${path === undefined ? "" : `: '${path}'`}`);
   }
 }

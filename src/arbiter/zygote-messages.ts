@@ -26,6 +26,10 @@ export interface ZygoteSettings {
   readonly capture_output: boolean;
   readonly statsd: StatsdSettings | null;
   readonly server_software: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly initgroups: boolean;
+  readonly process_name: string;
 }
 
 export type ZygoteOrder =

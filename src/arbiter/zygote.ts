@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { daemon } from "./daemon.ts";
 import type { ZygoteOrder, ZygoteReport } from "./zygote-messages.ts";
 
 const BOOTSTRAP = fileURLToPath(new URL("../../python/tunicorn/bootstrap.py", import.meta.url));
@@ -33,10 +34,12 @@ export class Zygote {
 
   /** `argv`: Tunicorn's words, for `sys.argv`. `cwd`: the launch directory. */
   constructor(python: string, argv: readonly string[], cwd: string) {
+    const output = daemon?.childOutput ?? "inherit";
     this.#process = spawn(python, ["-c", EXECUTE, BOOTSTRAP, ...argv], {
       cwd,
-      stdio: ["inherit", "inherit", "inherit", "pipe", "pipe"],
+      stdio: ["inherit", output, output, "pipe", "pipe"],
     });
+    daemon?.adopt(this.#process);
     this.#control = this.#process.stdio[3] as Duplex;
     this.#lifeline = this.#process.stdio[4] as Duplex;
     this.#process.on("error", (error) => this.#gone(`could not be started: ${error.message}`, null));

@@ -3,6 +3,7 @@
  *
  * Runs in: gateway.
  */
+import { become } from "../identity.ts";
 import { ErrorLog } from "../logging/error-log.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import type { GatewayOrder, GatewayReport } from "../queue/gateway-messages.ts";
@@ -33,6 +34,9 @@ function started(): Gateway {
 function obey(order: GatewayOrder, handle: unknown): void {
   switch (order.type) {
     case "start":
+      process.title = `tunicorn: gateway [${order.processName}]`;
+      // Everything is loaded by now, and nothing of a client has been read.
+      if (order.identity !== null) become(order.identity);
       start(order);
       return;
     case "open-queue":

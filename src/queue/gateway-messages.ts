@@ -4,6 +4,7 @@
  * Runs in: arbiter, gateway.
  */
 
+import type { Identity } from "../identity.ts";
 import type { StatsdSettings } from "../metrics/statsd.ts";
 
 /** What a gateway needs of the settings; names and units are Gunicorn's (times in seconds). */
@@ -59,6 +60,9 @@ export type GatewayOrder =
       readonly age: number;
       readonly runDirectory: string;
       readonly spoolDirectory: string;
+      /** Null: it stays the user that it is. */
+      readonly identity: Identity | null;
+      readonly processName: string;
       readonly settings: GatewaySettings;
     }
   /** The FIFO exists now. */

@@ -139,7 +139,6 @@ export const logging = section("Logging", {
     action: "store_true",
     validate: bool,
     default: false,
-    effect: { kind: "none", why: "the server does not go to the background" },
   },
   statsd_host: {
     summary: "The StatsD server: HOST:PORT.",

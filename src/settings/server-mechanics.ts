@@ -5,7 +5,7 @@
  */
 import { headerMap, proxyProtocol } from "./choices.ts";
 import { group, user } from "./places.ts";
-import { type Effect, section } from "./setting.ts";
+import { section } from "./setting.ts";
 import {
   bool,
   boolOrNull,
@@ -19,7 +19,6 @@ import {
   textOrNull,
 } from "./validators.ts";
 
-const BY_SUPERVISOR: Effect = { kind: "later", feature: "running as another user or group" };
 const NO_UWSGI = "only the uWSGI protocol would read it, which is not there yet";
 
 export const serverMechanics = section("Server Mechanics", {
@@ -41,12 +40,11 @@ export const serverMechanics = section("Server Mechanics", {
     effect: { kind: "none", why: "the gateway sends the files" },
   },
   reuse_port: {
-    summary: "Have every worker of Gunicorn listen by itself (SO_REUSEPORT).",
+    summary: "Let other processes listen on the same TCP addresses (SO_REUSEPORT).",
     flags: ["--reuse-port"],
     action: "store_true",
     validate: bool,
     default: false,
-    effect: { kind: "none", why: "workers do not accept connections" },
   },
   /** Absolute once loaded. */
   chdir: {
@@ -57,12 +55,11 @@ export const serverMechanics = section("Server Mechanics", {
     default: ".",
   },
   daemon: {
-    summary: "Go to the background.",
+    summary: "Go to the background, once the server serves.",
     flags: ["-D", "--daemon"],
     action: "store_true",
     validate: bool,
     default: false,
-    effect: { kind: "later", feature: "going to the background" },
   },
   /** Texts; `environment` in resolve.ts reads them. */
   raw_env: {
@@ -81,30 +78,27 @@ export const serverMechanics = section("Server Mechanics", {
     default: null,
   },
   worker_tmp_dir: {
-    summary: "Where Gunicorn's workers keep their heartbeat files.",
+    summary: "Where the request queue lies, instead of shared memory.",
     flags: ["--worker-tmp-dir"],
     metavar: "DIR",
     validate: textOrNull,
     default: null,
-    effect: { kind: "none", why: "workers have no heartbeat file" },
   },
   /** A number once loaded. */
   user: {
-    summary: "The user, by name or number, that workers run as.",
+    summary: "The user, by name or number, that all processes but the arbiter run as.",
     flags: ["-u", "--user"],
     metavar: "USER",
     validate: user,
     default: null,
-    effect: BY_SUPERVISOR,
   },
   /** A number once loaded. */
   group: {
-    summary: "The group, by name or number, that workers run as.",
+    summary: "The group, by name or number, that all processes but the arbiter run as.",
     flags: ["-g", "--group"],
     metavar: "GROUP",
     validate: group,
     default: null,
-    effect: BY_SUPERVISOR,
   },
   umask: {
     summary: "The file mode creation mask for Unix sockets, for example 0077.",
@@ -115,19 +109,17 @@ export const serverMechanics = section("Server Mechanics", {
     default: 0,
   },
   initgroups: {
-    summary: "Give workers all groups of their user.",
+    summary: "Give the processes all groups of their user. Without it they have no group but theirs.",
     flags: ["--initgroups"],
     action: "store_true",
     validate: bool,
     default: false,
-    effect: { kind: "none", why: "workers keep the user they are started as" },
   },
   tmp_upload_dir: {
     summary: "Where large request bodies are kept while they are received.",
     metavar: "DIR",
     validate: textOrNull,
     default: null,
-    effect: { kind: "none", why: "bodies are kept in the directory for temporary files" },
   },
   secure_scheme_headers: {
     summary:

@@ -105,6 +105,10 @@ def test_it_starts_the_zygote_and_shows_the_application_nothing_of_its_own(tmp_p
         "capture_output": False,
         "statsd": None,
         "server_software": "tunicorn/test",
+        "uid": os.geteuid(),
+        "gid": os.getegid(),
+        "initgroups": False,
+        "process_name": "test",
     }
     arbiter.sendall(json.dumps({"type": "start", "settings": settings}).encode() + b"\n")
     descriptors = [zygote.fileno(), lifeline_read]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,10 @@ MESSAGE: dict[str, Any] = {
     "capture_output": False,
     "statsd": None,
     "server_software": "tunicorn/1",
+    "uid": os.geteuid(),
+    "gid": os.getegid(),
+    "initgroups": False,
+    "process_name": "test",
 }
 
 

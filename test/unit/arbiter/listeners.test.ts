@@ -263,9 +263,11 @@ describe("a file descriptor", () => {
 
   it("is refused when it is no socket, or not open", async () => {
     const fd = openSync(CHILD, "r");
-    await assert.rejects(bind({ kind: "fd", fd }, UMASK), { message: "[Errno 22] Invalid argument" });
+    await assert.rejects(bind({ kind: "fd", fd }, UMASK), {
+      message: "[Errno 88] Socket operation on non-socket",
+    });
     closeSync(fd);
-    await assert.rejects(bind({ kind: "fd", fd: 999 }, UMASK), { message: "[Errno 22] Invalid argument" });
+    await assert.rejects(bind({ kind: "fd", fd: 999 }, UMASK), { message: "[Errno 9] Bad file descriptor" });
   });
 });
 

@@ -104,9 +104,9 @@ describe("the pid file", () => {
     assert.equal(readFileSync(path, "utf8"), OURS);
   });
 
-  it("shows the system's error when it cannot be read", () => {
-    const path = newPath();
-    assert.throws(() => new Pidfile(dirname(path)), { code: "EISDIR" });
+  it("is refused when it is a directory", () => {
+    const path = dirname(newPath());
+    assert.throws(() => new Pidfile(path), { message: `[Errno 21] Is a directory: '${path}'` });
   });
 });
 

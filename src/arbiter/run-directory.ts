@@ -1,6 +1,6 @@
 /**
  * The instance's private directory: FIFO, arenas, scoreboard, reply sockets on tmpfs, and beside it the spool directory
- * for large bodies on disk. Mode 0700, one per instance, removed at the end.
+ * for large bodies and waiting responses on disk (`tmp_upload_dir`). Mode 0700, one per instance, removed at the end.
  *
  * What an instance that was killed has left is removed by the next start: the name says whose it was. The pid
  * namespace is part of it, because containers may share /dev/shm but not pids.
@@ -9,7 +9,7 @@
  */
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { giveTo, type Identity } from "../identity.ts";
 import { SCOREBOARD_FILE } from "../queue/layout.ts";
 import { createScoreboard } from "../queue/scoreboard.ts";
@@ -32,20 +32,21 @@ export class RunDirectory {
   readonly control: string;
   readonly identity: Identity | null;
 
-  /** Throws Error when one cannot be made. */
+  /** Throws Error when one cannot be made; then there is none. */
   constructor(scoreboardSlots: number, { identity = null, worker_tmp_dir, tmp_upload_dir }: Place = {}) {
     const shared = worker_tmp_dir ?? (isWritable(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir());
-    const uploads = tmp_upload_dir ?? tmpdir();
     const prefix = `tunicorn-${process.getuid?.() ?? 0}-${pidNamespace()}-`;
-    for (const parent of new Set([shared, uploads])) {
-      if (!existsSync(parent)) throw new Error(`${parent} doesn't exist. Can't create workertmp.`);
-      removeStale(parent, prefix);
-    }
-    const make = (parent: string): string => mkdtempSync(join(parent, `${prefix}${process.pid}-`));
+    if (!existsSync(shared)) throw new Error(`${shared} doesn't exist. Can't create workertmp.`);
+    for (const parent of new Set([shared, tmpdir()].filter(existsSync))) removeStale(parent, prefix);
     this.identity = identity;
-    this.path = make(shared);
-    this.control = make(shared);
-    this.spool = make(uploads);
+    this.spool = tmp_upload_dir ? makeSpool(tmp_upload_dir, prefix) : makeIn(tmpdir(), prefix);
+    try {
+      this.path = makeIn(shared, prefix);
+      this.control = makeIn(shared, prefix);
+    } catch (error) {
+      rmSync(this.spool, { recursive: true });
+      throw error;
+    }
     const scoreboard = join(this.path, SCOREBOARD_FILE);
     createScoreboard(scoreboard, scoreboardSlots);
     giveTo(identity, this.path, this.spool, scoreboard);
@@ -55,6 +56,22 @@ export class RunDirectory {
     for (const path of [this.path, this.control, this.spool]) {
       rmSync(path, { recursive: true, force: true });
     }
+  }
+}
+
+function makeIn(parent: string, prefix: string): string {
+  return mkdtempSync(join(parent, `${prefix}${process.pid}-`));
+}
+
+/** Absolute: applications may change the directory, and it is workers that open the files. */
+function makeSpool(tmp_upload_dir: string, prefix: string): string {
+  const parent = resolve(tmp_upload_dir);
+  try {
+    removeStale(parent, prefix);
+    return makeIn(parent, prefix);
+  } catch (error) {
+    const [reason] = (error as Error).message.split(",");
+    throw new Error(`tmp_upload_dir '${parent}' isn't writable [${reason}]`);
   }
 }
 

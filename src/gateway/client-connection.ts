@@ -23,16 +23,10 @@ import type { ProxyHeaderReader } from "./proxy-protocol.ts";
 import { RequestBody } from "./request-body.ts";
 import type { OpenSocket } from "./socket-server.ts";
 
-/** How long a client may take for its first byte, for the head, and between two reads of the body, ms. */
-const FIRST_BYTE_MS = 30_000;
-const HEAD_MS = 30_000;
-const BODY_PAUSE_MS = 30_000;
 /** How long a client that was told to go may take to do so, ms (RFC 9112 §9.6: a close that loses no response). */
 const LINGER_MS = 2_000;
 /** How long the request of a client that has ended its side may wait for a worker, ms. */
 const ENDED_CLIENT_MS = 1_000;
-/** How long a client may take nothing of a response, ms. */
-const WRITE_STALL_MS = 60_000;
 /** Bytes of requests sent ahead before the socket waits. */
 const AHEAD_BYTES = 64 * 1024;
 
@@ -54,7 +48,7 @@ export class ClientConnection implements ClientSide {
   readonly #outbox: Outbox;
   #state: State = "head";
   /** By when the client must have sent what it is waited for; monotonic. */
-  #deadlineMs = monotonicMs() + FIRST_BYTE_MS;
+  #deadlineMs: number;
   /** Bytes the client has taken, and when that last changed. */
   #takenBytes = 0;
   #progressMs = monotonicMs();
@@ -71,6 +65,7 @@ export class ClientConnection implements ClientSide {
   constructor(gateway: Gateway, listener: GatewayListener, open: OpenSocket) {
     this.#gateway = gateway;
     this.#listener = listener;
+    this.#deadlineMs = monotonicMs() + gateway.headerTimeoutMs;
     const socket = open({
       buffer: READ_BUFFER,
       callback: (length, bytes) => {
@@ -131,7 +126,7 @@ export class ClientConnection implements ClientSide {
   }
 
   #readProxyHeader(reader: ProxyHeaderReader, bytes: Buffer): number {
-    if (!reader.started) this.#deadlineMs = monotonicMs() + HEAD_MS;
+    if (!reader.started) this.#deadlineMs = monotonicMs() + this.#gateway.headerTimeoutMs;
     const next = reader.read(bytes, 0);
     if (next < 0) return next;
     this.#proxyReader = null;
@@ -148,7 +143,8 @@ export class ClientConnection implements ClientSide {
     const wasStarted = this.#headReader.started;
     const next = this.#headReader.read(bytes, offset);
     if (next >= 0) this.#beginRequest(this.#headReader.head);
-    else if (!wasStarted && this.#headReader.started) this.#deadlineMs = monotonicMs() + HEAD_MS;
+    else if (!wasStarted && this.#headReader.started)
+      this.#deadlineMs = monotonicMs() + this.#gateway.headerTimeoutMs;
     return next;
   }
 
@@ -172,7 +168,7 @@ export class ClientConnection implements ClientSide {
     }
     if (framing.kind === "length" && framing.length > gateway.limit_request_body) throw bodyTooLarge();
     this.#state = "body";
-    this.#deadlineMs = monotonicMs() + BODY_PAUSE_MS;
+    this.#deadlineMs = monotonicMs() + gateway.bodyTimeoutMs;
     this.#bodyRemaining = framing.kind === "length" ? framing.length : -1;
     if (framing.kind === "chunked") this.#chunked = this.#newChunkedReader();
     if (mustContinue) this.#outbox.write(CONTINUE);
@@ -185,7 +181,7 @@ export class ClientConnection implements ClientSide {
   }
 
   #readBody(bytes: Buffer, offset: number): number {
-    this.#deadlineMs = monotonicMs() + BODY_PAUSE_MS;
+    this.#deadlineMs = monotonicMs() + this.#gateway.bodyTimeoutMs;
     if (this.#chunked !== null) {
       const next = this.#chunked.read(bytes, offset);
       if (next >= 0) this.#endBody();
@@ -201,7 +197,15 @@ export class ClientConnection implements ClientSide {
   #onBody(part: Uint8Array): void {
     const exchange = this.#exchange as HttpExchange;
     if (exchange.body.length + part.length > this.#gateway.limit_request_body) throw bodyTooLarge();
-    if (!exchange.body.append(part, () => this.#socket.resume())) this.#socket.pause();
+    if (exchange.body.append(part, () => this.#onSpooled())) return;
+    this.#socket.pause();
+    // It is the disk now that is slow.
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+  }
+
+  #onSpooled(): void {
+    if (this.#state === "body") this.#deadlineMs = monotonicMs() + this.#gateway.bodyTimeoutMs;
+    this.#socket.resume();
   }
 
   #endBody(): void {
@@ -337,7 +341,7 @@ export class ClientConnection implements ClientSide {
     if (waitingBytes > 0 && this.#state === "lingering") this.#deadlineMs = nowMs + LINGER_MS;
     if (waitingBytes > 0 && this.isIdle) this.#deadlineMs = nowMs + this.#gateway.keepaliveMs;
     if (nowMs - this.#clientEndedMs > ENDED_CLIENT_MS) this.#leaveIfUnclaimed();
-    if (nowMs - this.#progressMs > WRITE_STALL_MS) this.#socket.destroy();
+    if (nowMs - this.#progressMs > this.#gateway.writeTimeoutMs) this.#socket.destroy();
     else if (nowMs > this.#deadlineMs) this.#onDeadline();
   }
 

@@ -43,6 +43,10 @@ export class Gateway {
   /** Bytes. */
   readonly limit_request_body: number;
   readonly keepaliveMs: number;
+  /** These are infinite when they are switched off. */
+  readonly headerTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  readonly writeTimeoutMs: number;
   readonly nextSpoolPath: () => string;
   readonly outboxEvents: OutboxEvents;
   readonly #proxies: PeerList;
@@ -80,6 +84,9 @@ export class Gateway {
     this.headRules = settings;
     this.limit_request_body = settings.limit_request_body || Number.POSITIVE_INFINITY;
     this.keepaliveMs = settings.keepalive * 1e3;
+    this.headerTimeoutMs = settings.header_timeout * 1e3 || Number.POSITIVE_INFINITY;
+    this.bodyTimeoutMs = settings.body_timeout * 1e3 || Number.POSITIVE_INFINITY;
+    this.writeTimeoutMs = settings.write_timeout * 1e3 || Number.POSITIVE_INFINITY;
     this.#accessLine = compileAccessLogFormat(settings.access_log_format);
     this.#isUnlogged = compileAccessLogExclude(settings.access_log_exclude);
     this.#accessLog =

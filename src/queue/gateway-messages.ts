@@ -20,6 +20,9 @@ export interface GatewaySettings {
   readonly permit_unconventional_http_method: boolean;
   readonly permit_unconventional_http_version: boolean;
   readonly casefold_http_method: boolean;
+  readonly header_timeout: number;
+  readonly body_timeout: number;
+  readonly write_timeout: number;
   readonly max_queue: number;
   readonly queue_timeout: number;
   readonly forwarded_allow_ips: readonly string[];

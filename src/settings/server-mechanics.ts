@@ -116,7 +116,9 @@ export const serverMechanics = section("Server Mechanics", {
     default: false,
   },
   tmp_upload_dir: {
-    summary: "Where large request bodies are kept while they are received.",
+    summary:
+      "The directory for request bodies and waiting responses that are too large for memory. Without it, the one for temporary files.",
+    flags: ["--tmp-upload-dir"],
     metavar: "DIR",
     validate: textOrNull,
     default: null,

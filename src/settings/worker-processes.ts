@@ -148,6 +148,38 @@ export const workerProcesses = section("Worker Processes", {
     default: "auto",
     effect: { kind: "none", why: "the gateway has a parser of its own" },
   },
+  /** Seconds; 0 switches the limit off. */
+  header_timeout: {
+    summary:
+      "Seconds that a client may take for the head of a request, and for its first byte after it has connected. 0 means no limit.",
+    flags: ["--header-timeout"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 30,
+    own: true,
+  },
+  /** Seconds; 0 switches the limit off. */
+  body_timeout: {
+    summary: "Seconds that a client may pause while it sends a request body. 0 means no limit.",
+    flags: ["--body-timeout"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 30,
+    own: true,
+  },
+  /** Seconds; 0 switches the limit off. */
+  write_timeout: {
+    summary:
+      "Seconds that a client may take nothing of a response before its connection is cut. 0 means no limit.",
+    flags: ["--write-timeout"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 60,
+    own: true,
+  },
   /** Requests; 0 switches the limit off. */
   max_queue: {
     summary: "How many requests may wait for a worker; more are answered with 503. 0 means no limit.",

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { type Client, maybeAnswer } from "../support/client.ts";
+import { maybeAnswer } from "../support/client.ts";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
-import { eventually, fileAppears } from "../support/wait.ts";
+import { fileAppears } from "../support/wait.ts";
+import { gatewayForgets } from "./support/connections.ts";
 import { Server, status } from "./support/server.ts";
 
 after(cleanUp);
@@ -226,10 +227,3 @@ describe("clients that leave or are slow", () => {
     slow.close();
   });
 });
-
-/** The gateway has closed the connection at its end too. */
-async function gatewayForgets(server: Server, client: Client): Promise<void> {
-  const port = client.localPort.toString(16).toUpperCase().padStart(4, "0");
-  const ours = new RegExp(`:[0-9A-F]{4} [0-9A-F]{8}:${port} (01|08) `);
-  await eventually(() => !ours.test(readFileSync(`/proc/${server.pid}/net/tcp`, "latin1")));
-}

@@ -59,6 +59,39 @@ describe("the run directory", () => {
     directory.remove();
   });
 
+  it("keeps large bodies in tmp_upload_dir, and nothing stale there", () => {
+    const parent = mkdtempSync(join(ROOT, "uploads-"));
+    const stale = makeDirectory(parent, `${prefix()}${spawnSync("true").pid}-abcdef`);
+    const directory = new RunDirectory(1, { tmp_upload_dir: parent });
+    assert.equal(dirname(directory.spool), parent);
+    assert.equal(statSync(directory.spool).mode & 0o777, 0o700);
+    assert.ok(!existsSync(stale));
+    directory.remove();
+    assert.deepEqual(readdirSync(parent), []);
+  });
+
+  it("names tmp_upload_dir when it is missing or no directory, and leaves nothing behind", () => {
+    const missing = join(ROOT, "missing");
+    const file = join(ROOT, "file");
+    writeFileSync(file, "");
+    const name = prefix();
+    for (const [path, reason] of [
+      [missing, "ENOENT: no such file or directory"],
+      [file, "ENOTDIR: not a directory"],
+    ] as const) {
+      assert.throws(() => new RunDirectory(1, { tmp_upload_dir: path }), {
+        message: `tmp_upload_dir '${path}' isn't writable [${reason}]`,
+      });
+    }
+    const left = ["/dev/shm", process.env.TMPDIR as string]
+      .filter((parent) => existsSync(parent))
+      .flatMap((parent) => readdirSync(parent));
+    assert.deepEqual(
+      left.filter((each) => each.startsWith(`${name}${process.pid}-`)),
+      [],
+    );
+  });
+
   it("goes with all that is in it, and may be gone already", () => {
     const directory = new RunDirectory(1);
     writeFileSync(join(directory.spool, "body-1"), "body");

@@ -71,6 +71,11 @@ class Slot:
         self._served += 1
         SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_IDLE, 0, 0, 0.0, self._served)
 
+    @property
+    def served(self) -> int:
+        """Requests, since the worker was forked."""
+        return self._served
+
     def retiring(self) -> None:
         SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_RETIRING, 0, 0, 0.0, self._served)
 

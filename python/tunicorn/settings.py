@@ -33,6 +33,11 @@ class Settings:
     gid: int
     initgroups: bool
     process_name: str
+    # For hooks: every setting by its name, where we listen, why this zygote is started and how many workers there were.
+    cfg: dict[str, Any]
+    listeners: list[str]
+    occasion: str
+    old_workers: int | None
 
     @staticmethod
     def from_message(message: dict[str, Any]) -> Settings:

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from types import FrameType
 from typing import Any
 
@@ -23,6 +24,8 @@ from . import log
 from .app_loader import AppImportError, WSGIApplication, load_application
 from .arena import Arenas
 from .environ import base_environ
+from .hooked_request import RequestHooks
+from .hooks import HookWorker, Server
 from .reply import GatewayGone, ReplyStreams
 from .scoreboard import Slot
 from .settings import Settings
@@ -32,14 +35,25 @@ from .wsgi import WSGIRequest
 # Gunicorn's exit codes: the application could not be imported, or was not found in its module.
 EXIT_BOOT_FAILED = 3
 EXIT_APP_NOT_FOUND = 4
+EXIT_HOOK_FAILED = 255
 
 
 class Worker:
     """One forked worker process."""
 
     def __init__(
-        self, settings: Settings, age: int, slots: list[Slot], application: WSGIApplication | None
+        self,
+        settings: Settings,
+        age: int,
+        slots: list[Slot],
+        application: WSGIApplication | None,
+        server: Server,
+        worker: HookWorker,
     ) -> None:
+        """`server` and `worker` are what hooks are called with."""
+        self._server = server
+        self._worker = worker
+        self._request_hooks = RequestHooks.maybe(server, worker)
         self._settings = settings
         self._age = age
         self._slots = slots
@@ -59,13 +73,17 @@ class Worker:
                 self._serve(self._slots[0])
             else:
                 self._serve_with_threads()
-        log.error_log.info("Worker exiting (pid: %s)", os.getpid())
+        self._say_farewell()
         return exit_code
 
     def _boot(self) -> int:
         try:
+            self._call_hook("post_fork", self._server, self._worker)
             if self._application is None:
                 self._application = load_application(self._settings.app_uri)
+            self._worker.wsgi = self._worker.app.callable = self._application
+            self._call_hook("post_worker_init", self._worker)
+            self._worker.booted = True
         except AppImportError as error:
             print(error, file=sys.stderr)
             sys.stderr.flush()
@@ -85,6 +103,22 @@ class Worker:
             slot.occupy(self._age, self._settings.generation)
         return 0
 
+    def _call_hook(self, name: str, *args: Any) -> None:
+        hook = self._server.hook(name)
+        if hook is not None:
+            hook(*args)
+
+    def _say_farewell(self) -> None:
+        """The last line of the log, and the last hook."""
+        log.error_log.info("Worker exiting (pid: %s)", os.getpid())
+        self._worker.alive = False
+        if self._request_hooks is None:
+            self._worker.nr = sum(slot.served for slot in self._slots)
+        try:
+            self._call_hook("worker_exit", self._server, self._worker)
+        except Exception:  # noqa: BLE001 - the worker leaves anyway; what the hook raises is told
+            log.error_log.warning("Exception during worker exit:\n%s", traceback.format_exc())
+
     # -- serving ---------------------------------------------------------------------------------------------
 
     def _serve(self, slot: Slot) -> None:
@@ -96,6 +130,7 @@ class Worker:
         read_record = self._arenas.read
         streams = ReplyStreams(self._settings.run_directory, self._age, slot.number)
         base = self._base_environ
+        make_request = WSGIRequest if self._request_hooks is None else self._request_hooks.request
         while not queue.retiring and (claimed := claim()) is not None:
             gateway, ticket, offset, length = claimed
             slot.busy(gateway, ticket)
@@ -109,7 +144,7 @@ class Worker:
             environ.update(base)
             environ["wsgi.input"] = body
             try:
-                wsgi_request = WSGIRequest(streams.to(gateway), ticket)
+                wsgi_request = make_request(streams.to(gateway), ticket)
                 try:
                     wsgi_request.run(application, environ)
                 except GatewayGone:
@@ -167,8 +202,16 @@ class Worker:
     def _on_quit(self, number: int, _frame: FrameType | None) -> None:
         for slot in self._slots:
             slot.retiring()
-        log.error_log.info("Worker exiting (pid: %s)", os.getpid())
-        os._exit(1 if number == signal.SIGABRT else 0)
+        exit_code = 1 if number == signal.SIGABRT else 0
+        self._worker.alive = False
+        try:
+            self._call_hook("worker_abort" if number == signal.SIGABRT else "worker_int", self._worker)
+        except Exception:  # noqa: BLE001 - the worker leaves anyway; what the hook raises is told
+            log.error_log.exception("Exception in worker process")
+            exit_code = EXIT_HOOK_FAILED
+        self._say_farewell()
+        sys.stdout.flush()
+        os._exit(exit_code)
 
     def _on_usr1(self, _signal: int, _frame: FrameType | None) -> None:
         log.reopen()

@@ -22,6 +22,7 @@ from . import log
 from .app_loader import WSGIApplication, load_application
 from .configuration import Configuration, ConfigurationError, read
 from .control import CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, LineReader, Message, send
+from .hooks import HookFailed, Server
 from .identity import become, set_title
 from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
@@ -48,8 +49,9 @@ class Child:
 class Zygote:
     """Forks, signals and reaps workers at the arbiter's orders."""
 
-    def __init__(self, settings: Settings, control: LineReader) -> None:
+    def __init__(self, settings: Settings, configuration: Configuration, control: LineReader) -> None:
         self._settings = settings
+        self._server = Server(settings, configuration)
         self._control = control
         self._children: dict[int, Child] = {}
         self._application: WSGIApplication | None = None
@@ -59,16 +61,23 @@ class Zygote:
         self._wakeup_read, self._wakeup_write = os.pipe()
 
     def prepare(self) -> None:
-        """Before the first fork: the queue's FIFO, and with --preload the application."""
+        """Before the first fork: the queue's FIFO, with --preload the application, and the hooks of the start.
+
+        Raises HookFailed, or whatever the application's import raises."""
         try:
             os.mkfifo(os.path.join(self._settings.run_directory, TICKETS_FILE), 0o600)
         except FileExistsError:
             pass  # an earlier generation's; the queue outlives it
+        occasion = self._settings.occasion
+        if occasion != "restart":
+            self._server.call("nworkers_changed", self._settings.workers, self._settings.old_workers)
         if self._settings.preload_app:
             self._application = load_application(self._settings.app_uri)
             # What is there now is shared by all workers as long as no collection touches it.
             gc.collect()
             gc.freeze()
+        if occasion != "restart":
+            self._server.call("on_starting" if occasion == "start" else "on_reload")
         self._init_signals()
         self._send({"type": "prepared", "python": platform.python_version()})
 
@@ -94,6 +103,8 @@ class Zygote:
         match order["type"]:
             case "fork":
                 return self._fork(order["age"], order["slot"])
+            case "hook":
+                self._call_hook(order)
             case "retire":
                 self._retire(order["pid"])
             case "reopen-logs":
@@ -108,6 +119,12 @@ class Zygote:
 
     def _fork(self, age: int, first_slot: int) -> Worker | None:
         slots = [Slot(self._board, first_slot + thread) for thread in range(self._settings.threads)]
+        worker = self._server.new_worker(age)
+        try:
+            self._server.call("pre_fork", worker)
+        except HookFailed as error:
+            self._send({"type": "hook-failed", "name": error.name, "age": age})
+            return None
         lifeline_read, lifeline_write = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -122,11 +139,25 @@ class Zygote:
             os.close(lifeline_write)
             self._become_worker(lifeline_read)
             set_title(f"tunicorn: worker [{self._settings.process_name}]")
-            return Worker(self._settings, age, slots, self._application)
+            worker.pid = os.getpid()
+            return Worker(self._settings, age, slots, self._application, self._server, worker)
         os.close(lifeline_read)
+        worker.pid = pid
+        self._server.WORKERS[pid] = worker
         self._children[pid] = Child(age, slots, lifeline_write)
         self._send({"type": "forked", "age": age, "pid": pid})
         return None
+
+    def _call_hook(self, order: Message) -> None:
+        """A hook of the master, at the arbiter's order."""
+        try:
+            if order["name"] == "nworkers_changed":
+                self._server.num_workers = order["workers"]
+                self._server.call("nworkers_changed", order["workers"], order["old_workers"])
+            else:
+                self._server.call(order["name"])
+        except HookFailed as error:
+            self._send({"type": "hook-failed", "name": error.name})
 
     def _become_worker(self, lifeline: int) -> None:
         """In the child: lets go of everything that is the zygote's."""
@@ -187,6 +218,14 @@ class Zygote:
                     "signal": max(-code, 0),
                 }
             )
+            self._child_exit(pid)
+
+    def _child_exit(self, pid: int) -> None:
+        worker = self._server.WORKERS.pop(pid)
+        try:
+            self._server.call("child_exit", worker)
+        except HookFailed as error:
+            self._send({"type": "hook-failed", "name": error.name})
 
     # -- channels --------------------------------------------------------------------------------------------
 
@@ -299,9 +338,11 @@ def _live(settings: Settings, configuration: Configuration, control: LineReader)
     """As the zygote of a generation; in a forked child as its worker."""
     _surround(settings)
     log.set_up(settings.errorlog, settings.loglevel, settings.capture_output, settings.statsd)
-    zygote = Zygote(settings, control)
+    zygote = Zygote(settings, configuration, control)
     try:
         zygote.prepare()
+    except HookFailed:
+        return 1
     except BaseException:  # noqa: BLE001 - with --preload: whatever an import can raise
         log.error_log.exception("Exception while preloading the application")
         return 1

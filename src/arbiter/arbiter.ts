@@ -39,10 +39,12 @@ import { RunDirectory } from "./run-directory.ts";
 import { startScreen } from "./start-screen.ts";
 import { describeExit } from "./worker-exit.ts";
 import type { Zygote } from "./zygote.ts";
+import type { Occasion } from "./zygote-messages.ts";
 
 /** Gunicorn's exit codes. */
 const EXIT_BOOT_FAILED = 3;
 const EXIT_APP_NOT_FOUND = 4;
+const EXIT_HOOK_FAILED = 255;
 
 /** Room for reloads, when two generations stand side by side, and for TTIN. */
 const MIN_SLOTS = 1024;
@@ -101,6 +103,10 @@ export class Arbiter implements GenerationEvents {
   #isQuick = false;
   /** While stopping: no gateway is left, and so no request. */
   #isDrained = false;
+  /** The last line of the log is written. */
+  #hasEnded = false;
+  /** Clients can connect. */
+  #isListening = false;
   /** Keeps the FIFO, and the tickets in it, while no gateway lives. */
   #queueFd = -1;
 
@@ -125,7 +131,7 @@ export class Arbiter implements GenerationEvents {
         onDrained: () => this.#onDrained(),
       },
     );
-    this.#current = this.#startGeneration(options.loaded, options.zygote);
+    this.#current = this.#startGeneration(options.loaded, "start", options.zygote);
     setInterval(() => this.#keepDeadlines(), LOOK_MS);
     measureRegularly(options, this.#children);
   }
@@ -153,11 +159,12 @@ export class Arbiter implements GenerationEvents {
 
   #onRead(read: Reading | Exit): void {
     if (read.kind === "exit") {
-      this.#onReloadFailed(`${read.stderr.trim()}. The old settings stay in force.`);
+      const reason = read.stderr.trim() || `the configuration file left with code ${read.code}`;
+      this.#onReloadFailed(`${reason}. The old settings stay in force.`);
       return;
     }
     if (this.#next !== null) this.#abandon(this.#next);
-    this.#next = this.#startGeneration(read.loaded, read.zygote);
+    this.#next = this.#startGeneration(read.loaded, "reload", read.zygote);
   }
 
   /** Settings that are being read are not waited for any more. */
@@ -170,8 +177,8 @@ export class Arbiter implements GenerationEvents {
   /** One worker more or less (TTIN, TTOU); at least one stays. */
   scale(by: 1 | -1): void {
     if (this.#state === "stopping") return;
-    this.#current.target = Math.max(1, this.#current.target + by);
-    this.#current.manage();
+    const target = this.#current.target + by;
+    if (target >= 1) this.#current.retarget(target);
   }
 
   /** After log rotation (USR1, HUP). */
@@ -213,6 +220,7 @@ export class Arbiter implements GenerationEvents {
     this.#state = "stopping";
     this.#abandonReading();
     if (this.#next !== null) this.#abandon(this.#next);
+    this.#current.isLast = this.#current.loaded.settings.on_exit !== null;
     setTimeout(() => this.#stopNow(), limitMs);
   }
 
@@ -235,7 +243,12 @@ export class Arbiter implements GenerationEvents {
   }
 
   #endWhenAlone(): void {
-    if (this.#isDrained && this.#generations.size === 0) this.#end();
+    const isAlone = [...this.#generations].every((generation) => generation.isSpent);
+    if (this.#isDrained && isAlone) this.#end();
+  }
+
+  onSpent(): void {
+    this.#endWhenAlone();
   }
 
   /** Nothing that dies is started again. A graceful stop may still need workers: requests wait for them. */
@@ -244,10 +257,22 @@ export class Arbiter implements GenerationEvents {
   }
 
   #end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     const level = this.#exitCode === 0 ? "info" : "error";
     this.#log.write(level, "Shutting down: Master");
     if (this.#exitReason !== "") this.#log.write(level, `Reason: ${this.#exitReason}`);
     this.#options.pidfile?.remove();
+    const last = [...this.#generations].find(({ isLast }) => isLast);
+    if (last === undefined) {
+      this.#leave();
+    } else {
+      last.farewell();
+      setTimeout(() => this.#leave(), QUICK_STOP_MS);
+    }
+  }
+
+  #leave(): void {
     if (this.#queueFd >= 0) closeSync(this.#queueFd);
     this.#directory.remove();
     this.#options.exit(this.#exitCode);
@@ -263,7 +288,7 @@ export class Arbiter implements GenerationEvents {
 
   // -- starting ---------------------------------------------------------------------------------------------
 
-  #startGeneration(loaded: Loaded, zygote: Zygote | null): Generation {
+  #startGeneration(loaded: Loaded, occasion: Occasion, zygote: Zygote | null): Generation {
     const generation = new Generation(
       ++this.#lastGeneration,
       loaded,
@@ -271,7 +296,12 @@ export class Arbiter implements GenerationEvents {
       this.#options.argv,
       this.#children,
       this,
-      zygote,
+      {
+        zygote,
+        occasion,
+        oldWorkers: occasion === "reload" ? this.#current.target : null,
+        listeners: this.#addresses,
+      },
     );
     this.#generations.add(generation);
     return generation;
@@ -285,6 +315,7 @@ export class Arbiter implements GenerationEvents {
     this.#gateways.openQueue();
     // The first generation waits until clients can connect, so that the log tells the start in its usual order.
     if (this.#hasAnnounced) generation.manage();
+    else this.#announce();
   }
 
   get #addresses(): string[] {
@@ -294,10 +325,18 @@ export class Arbiter implements GenerationEvents {
   }
 
   #onListening(): void {
-    if (this.#hasAnnounced || this.#state === "stopping") return;
+    this.#isListening = true;
+    this.#announce();
+  }
+
+  #announce(): void {
+    if (this.#hasAnnounced || !this.#isListening || this.#state === "stopping") return;
+    // What on_starting has to say comes first.
+    if (this.#options.zygote !== null && !this.#current.isPrepared) return;
     this.#hasAnnounced = true;
     this.#log.info(`Listening at: ${this.#addresses.join(",")} (${process.pid})`);
     this.#log.info(`Using worker: ${this.#options.loaded.resolved.workerClass}`);
+    this.#current.callHook("when_ready");
     this.#current.manage();
   }
 
@@ -386,6 +425,23 @@ export class Arbiter implements GenerationEvents {
     this.#manageAfterPause(generation);
   }
 
+  onHookFailed(generation: Generation, name: string): void {
+    if (generation === this.#next) {
+      this.#onReloadFailed(
+        `the hook ${name} raised an exception. Generation ${this.#current.number} serves on.`,
+      );
+      this.#abandon(generation);
+    } else if (name === "on_exit") {
+      this.#exitCode = 1;
+    } else if (generation === this.#current) {
+      this.#halt(name === "when_ready" ? 1 : EXIT_HOOK_FAILED, `The hook ${name} raised an exception.`);
+    }
+  }
+
+  onConfigurationFailed(text: string): void {
+    this.#log.error(text.trim());
+  }
+
   #manageAfterPause(generation: Generation): void {
     this.#pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2), LONGEST_PAUSE_MS);
     setTimeout(() => {
@@ -397,6 +453,10 @@ export class Arbiter implements GenerationEvents {
     for (const worker of generation.workers)
       this.#forget(worker, `was lost with its zygote, which ${reason}`);
     this.#generations.delete(generation);
+    if (this.#hasEnded) {
+      if (generation.isLast) this.#leave();
+      return;
+    }
     if (this.#isLeaving) this.#endWhenAlone();
     else if (generation === this.#next) this.#onNextGone(reason);
     else if (generation === this.#current) this.#onCurrentGone(generation, reason);
@@ -427,7 +487,7 @@ export class Arbiter implements GenerationEvents {
     setTimeout(() => {
       // A reload may have put another in its place.
       if (this.#isLeaving || this.#current !== generation) return;
-      this.#current = this.#startGeneration(loaded, null);
+      this.#current = this.#startGeneration(loaded, "restart", null);
       this.#current.target = target;
     }, this.#pauseMs);
   }

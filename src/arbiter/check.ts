@@ -8,6 +8,8 @@ import { zygoteSettings } from "./generation.ts";
 import type { Reading } from "./reading.ts";
 import { Zygote } from "./zygote.ts";
 
+const START = { occasion: "start", oldWorkers: null, listeners: [] } as const;
+
 /** Resolves with the exit code. Python writes what is wrong with the application. */
 export function checkConfiguration({ loaded, zygote }: Reading, argv: readonly string[]): Promise<number> {
   const { settings, resolved } = loaded;
@@ -23,6 +25,9 @@ export function checkConfiguration({ loaded, zygote }: Reading, argv: readonly s
         resolve(code ?? 1);
       },
     });
-    checker.order({ type: "check", settings: zygoteSettings(loaded, 0, { path: "", identity: null }) });
+    checker.order({
+      type: "check",
+      settings: zygoteSettings(loaded, 0, { path: "", identity: null }, START),
+    });
   });
 }

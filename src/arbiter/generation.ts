@@ -5,12 +5,24 @@
  * Runs in: arbiter.
  */
 import { constants } from "node:os";
+import { formatAddress } from "../settings/addresses.ts";
 import type { Loaded } from "../settings/load.ts";
+import { PythonObject } from "../settings/python-object.ts";
+import type { Setting } from "../settings/setting.ts";
+import { SETTINGS } from "../settings/table.ts";
 import { VERSION } from "../version.ts";
 import type { Children, Worker } from "./children.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { Zygote } from "./zygote.ts";
-import type { ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
+import type { Occasion, ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
+
+export interface GenerationStart {
+  /** Has executed the configuration file; null when there is none, or another one has to. */
+  readonly zygote: Zygote | null;
+  readonly occasion: Occasion;
+  readonly oldWorkers: number | null;
+  readonly listeners: readonly string[];
+}
 
 export interface GenerationEvents {
   /** The zygote can fork. */
@@ -19,6 +31,11 @@ export interface GenerationEvents {
   /** `signal` is 0 when the worker exited by itself. The worker is still in the registry. */
   onExited(generation: Generation, worker: Worker, code: number, signal: number): void;
   onForkFailed(generation: Generation, error: string): void;
+  /** A hook of the master has raised, or the configuration file, executed again, has. The log has told of hooks. */
+  onHookFailed(generation: Generation, name: string): void;
+  onConfigurationFailed(text: string): void;
+  /** See `isSpent`. */
+  onSpent(): void;
   /** The zygote is gone, and its workers with it; they are still in the registry. */
   onGone(generation: Generation, reason: string): void;
 }
@@ -33,6 +50,8 @@ export class Generation {
   pythonVersion = "";
   /** It is told to leave, or has left: forks no more. */
   isClosing = false;
+  /** No other will follow, and its zygote has a hook to call at the very end. */
+  isLast = false;
   readonly #children: Children;
   readonly #events: GenerationEvents;
   readonly #zygote: Zygote;
@@ -44,14 +63,15 @@ export class Generation {
     argv: readonly string[],
     children: Children,
     events: GenerationEvents,
-    zygote: Zygote | null,
+    start: GenerationStart,
   ) {
     this.number = number;
     this.loaded = loaded;
     this.target = loaded.settings.workers;
     this.#children = children;
     this.#events = events;
-    this.#zygote = zygote ?? new Zygote(loaded.resolved.python, argv, loaded.resolved.launchDirectory);
+    const { python, launchDirectory } = loaded.resolved;
+    this.#zygote = start.zygote ?? new Zygote(python, argv, launchDirectory);
     this.#zygote.listen({
       onReport: (report) => this.#onReport(report),
       onGone: (reason) => {
@@ -59,7 +79,33 @@ export class Generation {
         events.onGone(this, reason);
       },
     });
-    this.#zygote.order({ type: "start", settings: zygoteSettings(loaded, number, directory) });
+    // In the place of one that died: nobody has executed the file here, and what it sets is known.
+    if (start.zygote === null && loaded.file !== null) this.#zygote.execute(loaded.file);
+    this.#zygote.order({ type: "start", settings: zygoteSettings(loaded, number, directory, start) });
+  }
+
+  /** Has a hook of the master called, if there is one. */
+  callHook(name: "when_ready" | "on_exit" | "pre_exec"): void {
+    if (this.loaded.settings[name] !== null) this.#zygote.order({ type: "hook", name });
+  }
+
+  /** As many workers from now on, which a hook may want to know. */
+  retarget(workers: number): void {
+    const old = this.target;
+    this.target = workers;
+    this.#zygote.order({ type: "hook", name: "nworkers_changed", workers, old_workers: old });
+    this.manage();
+  }
+
+  /** It is the last one, its workers are gone, and its zygote waits for `farewell`. */
+  get isSpent(): boolean {
+    return this.isLast && this.isClosing && this.workers.length === 0;
+  }
+
+  /** The last hook; then the zygote leaves. */
+  farewell(): void {
+    this.callHook("on_exit");
+    this.#zygote.dismiss();
   }
 
   get zygotePid(): number {
@@ -97,7 +143,8 @@ export class Generation {
 
   /** To be called after a worker of a closing generation was removed. */
   closeWhenEmpty(): void {
-    if (this.isClosing && this.workers.length === 0) this.#zygote.close();
+    if (this.isSpent) this.#events.onSpent();
+    else if (this.isClosing && this.workers.length === 0) this.#zygote.close();
   }
 
   /** The zygote first: what it forks from now on has the new files. */
@@ -111,10 +158,11 @@ export class Generation {
       this.#zygote.order({ type: "kill", pid: worker.pid, signal: constants.signals[signal] });
   }
 
-  /** At once, workers included. */
+  /** At once, workers included. The last zygote stays for the last hook. */
   kill(): void {
     this.isClosing = true;
-    this.#zygote.kill();
+    if (!this.isLast) this.#zygote.kill();
+    else for (const worker of this.workers) this.signal(worker, "SIGKILL");
   }
 
   #fork(): void {
@@ -126,7 +174,12 @@ export class Generation {
     switch (report.type) {
       case "hello":
       case "configured":
+        return;
       case "configuration-failed":
+        this.#events.onConfigurationFailed(report.text);
+        return;
+      case "hook-failed":
+        this.#onHookFailed(report.name, report.age);
         return;
       case "prepared":
         this.isPrepared = true;
@@ -164,6 +217,12 @@ export class Generation {
     if (wasRetired) this.#zygote.order({ type: "retire", pid });
   }
 
+  #onHookFailed(name: string, age: number | undefined): void {
+    const worker = age === undefined ? undefined : this.#children.byAge(age);
+    if (worker !== undefined) this.#children.remove(worker);
+    this.#events.onHookFailed(this, name);
+  }
+
   #onForkFailed(age: number, error: string): void {
     const worker = this.#children.byAge(age);
     if (worker !== undefined) this.#children.remove(worker);
@@ -175,6 +234,7 @@ export function zygoteSettings(
   { settings, resolved }: Loaded,
   generation: number,
   { path, identity }: Pick<RunDirectory, "path" | "identity">,
+  { occasion, oldWorkers, listeners }: Omit<GenerationStart, "zygote">,
 ): ZygoteSettings {
   return {
     run_directory: path,
@@ -198,5 +258,36 @@ export function zygoteSettings(
     gid: identity?.gid ?? process.getegid?.() ?? 0,
     initgroups: identity?.initgroups ?? false,
     process_name: resolved.processName,
+    cfg: plainSettings({ settings, resolved }),
+    listeners,
+    occasion,
+    old_workers: oldWorkers,
   };
+}
+
+/** For hooks, which know Gunicorn's `cfg`. What only Python can hold is there already. */
+function plainSettings({
+  settings,
+  resolved,
+}: Pick<Loaded, "settings" | "resolved">): Record<string, unknown> {
+  const plain = Object.entries(settings)
+    .filter(([, value]) => !(value instanceof PythonObject))
+    .map(([name, value]) => [name, value === null && isHook(name) ? { $hook: null } : value]);
+  return {
+    ...Object.fromEntries(plain),
+    proc_name: resolved.processName,
+    worker_class_str: resolved.workerClass,
+    address: resolved.listen.map((address) =>
+      address.kind === "tcp" ? [address.host, address.port] : formatAddress(address),
+    ),
+    env: resolved.environment,
+    uid: settings.user,
+    gid: settings.group,
+    is_ssl: settings.certfile ?? settings.keyfile,
+  };
+}
+
+function isHook(name: string): boolean {
+  const settings: Readonly<Record<string, Setting<unknown>>> = SETTINGS;
+  return settings[name]?.hook !== undefined;
 }

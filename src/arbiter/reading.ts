@@ -6,8 +6,7 @@
  */
 import { type Exit, exit } from "../cli/parser.ts";
 import type { FileValue } from "../settings/configuration.ts";
-import { type Begun, beginLoading, type Loaded, type LoadRequest } from "../settings/load.ts";
-import { SETTINGS } from "../settings/table.ts";
+import { beginLoading, type ConfigurationFile, type Loaded, type LoadRequest } from "../settings/load.ts";
 import { Zygote } from "./zygote.ts";
 import type { ZygoteReport } from "./zygote-messages.ts";
 
@@ -17,8 +16,6 @@ export interface Reading {
   readonly loaded: Loaded;
   readonly zygote: Zygote | null;
 }
-
-type File = NonNullable<Begun["file"]>;
 
 /** Resolves with what Gunicorn would write and leave with when a setting is wrong. `onZygote`: who executes the file. */
 export async function readSettings(
@@ -37,11 +34,11 @@ export async function readSettings(
   return loaded;
 }
 
-function startZygote({ python }: File, { argv, cwd }: LoadRequest): Zygote {
+function startZygote({ python }: ConfigurationFile, { argv, cwd }: LoadRequest): Zygote {
   return new Zygote(python, argv, cwd);
 }
 
-function executed(zygote: Zygote, { location, launchDirectory }: File): Promise<readonly FileValue[] | Exit> {
+function executed(zygote: Zygote, file: ConfigurationFile): Promise<readonly FileValue[] | Exit> {
   return new Promise((resolve) => {
     let failure: Exit | undefined;
     zygote.listen({
@@ -50,19 +47,10 @@ function executed(zygote: Zygote, { location, launchDirectory }: File): Promise<
         if (report.type === "configuration-failed") failure = exit(report.code, { stderr: report.text });
       },
       onGone: (reason) => {
-        resolve(failure ?? exit(1, { stderr: `\nError: Python ${reason} while it read ${location}\n` }));
+        const stderr = `\nError: Python ${reason} while it read ${file.location}\n`;
+        resolve(failure ?? exit(1, { stderr }));
       },
     });
-    zygote.order({
-      type: "configure",
-      location,
-      launch_directory: launchDirectory,
-      names: Object.keys(SETTINGS),
-      arities: Object.fromEntries(
-        Object.entries(SETTINGS).flatMap(([name, { hook }]) =>
-          hook === undefined ? [] : [[name, hook.arity]],
-        ),
-      ),
-    });
+    zygote.execute(file);
   });
 }

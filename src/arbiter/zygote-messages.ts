@@ -30,7 +30,19 @@ export interface ZygoteSettings {
   readonly gid: number;
   readonly initgroups: boolean;
   readonly process_name: string;
+  /** For hooks: every setting that is plain data. */
+  readonly cfg: Readonly<Record<string, unknown>>;
+  readonly listeners: readonly string[];
+  readonly occasion: Occasion;
+  /** nworkers_changed is called with it. */
+  readonly old_workers: number | null;
 }
+
+/** Why a zygote is started; a restart is that of one that died. */
+export type Occasion = "start" | "reload" | "restart";
+
+/** Hooks of the master that the arbiter has called. The others are called in their places by zygote and workers. */
+export type MasterHook = "when_ready" | "on_exit" | "nworkers_changed" | "pre_exec";
 
 export type ZygoteOrder =
   /** Execute the configuration file, before anything else. `arities` are those of the hooks. */
@@ -45,6 +57,13 @@ export type ZygoteOrder =
   | { readonly type: "check"; readonly settings: ZygoteSettings }
   | { readonly type: "start"; readonly settings: ZygoteSettings }
   | { readonly type: "fork"; readonly age: number; readonly slot: number }
+  | { readonly type: "hook"; readonly name: Exclude<MasterHook, "nworkers_changed"> }
+  | {
+      readonly type: "hook";
+      readonly name: "nworkers_changed";
+      readonly workers: number;
+      readonly old_workers: number;
+    }
   | { readonly type: "retire"; readonly pid: number }
   | { readonly type: "reopen-logs" }
   | { readonly type: "kill"; readonly pid: number; readonly signal: number };
@@ -56,6 +75,8 @@ export type ZygoteReport =
   | { readonly type: "configuration-failed"; readonly text: string; readonly code: number }
   /** The FIFO exists, and with --preload the application is imported. */
   | { readonly type: "prepared"; readonly python: string }
+  /** A hook of the master has raised; the log has told. `age`: of the worker that is not forked for it. */
+  | { readonly type: "hook-failed"; readonly name: string; readonly age?: number }
   | { readonly type: "forked"; readonly age: number; readonly pid: number }
   | { readonly type: "fork-failed"; readonly age: number; readonly error: string }
   | { readonly type: "ready"; readonly pid: number }

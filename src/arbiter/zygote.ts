@@ -8,12 +8,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { ConfigurationFile } from "../settings/load.ts";
+import { SETTINGS } from "../settings/table.ts";
 import { daemon } from "./daemon.ts";
 import type { ZygoteOrder, ZygoteReport } from "./zygote-messages.ts";
 
 const BOOTSTRAP = fileURLToPath(new URL("../../python/tunicorn/bootstrap.py", import.meta.url));
 /** Not the file itself, whose directory would then be the first entry of sys.path. */
 const EXECUTE = "exec(open(__import__('sys').argv[1]).read())";
+
+const HOOK_ARITIES = Object.fromEntries(
+  Object.entries(SETTINGS).flatMap(([name, { hook }]) => (hook === undefined ? [] : [[name, hook.arity]])),
+);
 
 export interface ZygoteEvents {
   onReport(report: ZygoteReport): void;
@@ -70,10 +76,26 @@ export class Zygote {
     if (this.#end === null) this.#control.write(`${JSON.stringify(order)}\n`);
   }
 
+  /** Before it starts: the configuration file. */
+  execute({ location, launchDirectory }: ConfigurationFile): void {
+    this.order({
+      type: "configure",
+      location,
+      launch_directory: launchDirectory,
+      names: Object.keys(SETTINGS),
+      arities: HOOK_ARITIES,
+    });
+  }
+
   /** It leaves, and the workers it still has die with it. */
   close(): void {
     this.#control.end();
     this.#lifeline.end();
+  }
+
+  /** It leaves when it has carried out its orders. */
+  dismiss(): void {
+    this.#control.end();
   }
 
   kill(): void {

@@ -37,6 +37,15 @@ export interface Loaded {
   readonly settings: Settings;
   readonly sources: Readonly<Record<SettingName, Source>>;
   readonly resolved: Resolved;
+  /** The configuration file that was executed. */
+  readonly file: ConfigurationFile | null;
+}
+
+/** What to execute, with which Python, and where. */
+export interface ConfigurationFile {
+  readonly location: string;
+  readonly python: string;
+  readonly launchDirectory: string;
 }
 
 export type LoadResult = Loaded | Exit;
@@ -45,11 +54,7 @@ export type LoadResult = Loaded | Exit;
 export interface Begun {
   readonly kind: "begun";
   /** The file to execute, and what with; null when there is none. */
-  readonly file: {
-    readonly location: string;
-    readonly python: string;
-    readonly launchDirectory: string;
-  } | null;
+  readonly file: ConfigurationFile | null;
   readonly finish: (values: readonly FileValue[]) => LoadResult;
 }
 
@@ -99,7 +104,7 @@ function begin(request: LoadRequest): Begun | Exit {
       draft.apply("GUNICORN_CMD_ARGS", variable.values);
       draft.apply("command line", valuesOf(commandLine));
       const { settings, sources } = draft.finish();
-      return { kind: "run", settings, sources, resolved: resolveSettings(settings, request) };
+      return { kind: "run", settings, sources, resolved: resolveSettings(settings, request), file };
     });
   return { kind: "begun", file, finish };
 }

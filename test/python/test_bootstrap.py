@@ -109,6 +109,10 @@ def test_it_starts_the_zygote_and_shows_the_application_nothing_of_its_own(tmp_p
         "gid": os.getegid(),
         "initgroups": False,
         "process_name": "test",
+        "cfg": {},
+        "listeners": [],
+        "occasion": "start",
+        "old_workers": None,
     }
     arbiter.sendall(json.dumps({"type": "start", "settings": settings}).encode() + b"\n")
     descriptors = [zygote.fileno(), lifeline_read]

@@ -34,6 +34,10 @@ MESSAGE: dict[str, Any] = {
     "gid": os.getegid(),
     "initgroups": False,
     "process_name": "test",
+    "cfg": {},
+    "listeners": [],
+    "occasion": "start",
+    "old_workers": None,
 }
 
 

@@ -115,3 +115,39 @@ describe("HUP", () => {
     assert.equal(status(await server.get("/")), 200);
   });
 });
+
+/** Appends the names of hooks to the file `calls`. */
+const NOTING = `
+def note(name):
+    with open(pathlib.Path(__file__).with_name("calls"), "a") as calls:
+        calls.write(name + "\\n")
+def on_exit(server): note("on_exit")
+def post_fork(server, worker): note(f"post_fork {worker.age}")
+`;
+
+describe("hooks", () => {
+  it("that raise at HUP leave everything as it is", async (t) => {
+    const { file, write } = configured("");
+    const trouble = /Reload failed|Traceback|Unhandled exception|ValueError/;
+    const server = await Server.start(t, ["-c", file, "basics"], { trouble });
+    write("def on_reload(server):\n    raise ValueError('no')\n");
+    server.signal("SIGHUP");
+    await server.running.stderr.find(/Reload failed.*Generation 1 serves on/);
+    assert.match(server.log, /Unhandled exception in the hook on_reload\n(.*\n)*ValueError: no/);
+    write("def pre_fork(server, worker):\n    raise ValueError('no')\n");
+    server.signal("SIGHUP");
+    await server.running.stderr.find(/Reload failed: the hook pre_fork raised an exception\. Generation 1/);
+    assert.equal(status(await server.get("/")), 200);
+  });
+
+  it("are there again after the death of the zygote, up to the end", async (t) => {
+    const { directory, file } = configured(NOTING);
+    const calls = join(directory, "calls");
+    const server = await Server.start(t, ["-c", file, "basics"], { trouble: /Zygote/ });
+    process.kill(server.parentOf(server.booted[0] as number), "SIGKILL");
+    await eventually(() => readFileSync(calls, "utf8").includes("post_fork 2"));
+    assert.equal(status(await server.get("/")), 200);
+    await server.running.stop();
+    assert.equal(readFileSync(calls, "utf8"), "post_fork 1\npost_fork 2\non_exit\n");
+  });
+});

@@ -1,7 +1,7 @@
 /** Invariant: any bytes, however they are cut, give the same request, the same ProtocolError or the wish for
  * more; and a head or a trailer section that never ends is refused before it fills the memory.
  *
- * `node test/fuzz/http1.ts [seconds] [seed]`; the unit tests run it for a moment. A failure names its seed.
+ * The unit tests run it for a moment, `npm run fuzz` for longer. A failure names its seed.
  */
 import assert from "node:assert/strict";
 import { ChunkedReader } from "../../src/gateway/http1/chunked-reader.ts";
@@ -13,25 +13,7 @@ import {
 } from "../../src/gateway/http1/request-head.ts";
 import { outcomeOf, withoutSeenSize } from "../unit/gateway/http1/outcome.ts";
 import { loadVectors } from "../unit/gateway/http1/vectors.ts";
-
-/** Pieces that matter to the grammar: inserted and overwritten more often than chance would. */
-const PIECES = [
-  ..."\r\n\t :,;=\"0aA#?*/[]%'_\\\0\x7f\x80\xff",
-  ...[
-    "\r\n",
-    "\r\n\r\n",
-    "\n\n",
-    "\r\r\n",
-    "\r\n ",
-    "0\r\n\r\n",
-    "5\r\nhello\r\n",
-    "://",
-    "HTTP/1.0",
-    "HTTP/1.1",
-  ],
-  ...["Host: a\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Expect: 100-continue\r\n"],
-  ...["chunked", "identity", "close", "keep-alive", "ffffffffffffff", ";a=b", ';a="b"', "GET / HTTP/1.1\r\n"],
-].map((piece) => Buffer.from(piece, "latin1"));
+import { mutate, pick, type Random, seeded } from "./mutation.ts";
 
 const SMALL_LIMITS = { limit_request_line: 40, limit_request_fields: 4, limit_request_field_size: 40 };
 const LENIENT = {
@@ -52,41 +34,6 @@ const LAST_SIZE = Buffer.from("0\r\n");
 
 /** More than a section with the small limits can have. */
 const ENOUGH_BYTES = 4096;
-
-type Random = (below: number) => number;
-
-/** xorshift32: the same seed gives the same run on every machine. */
-function seeded(seed: number): Random {
-  let state = seed | 0 || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
-function pick<T>(random: Random, items: readonly T[]): T {
-  return items[random(items.length)] as T;
-}
-
-function mutate(random: Random, bytes: Buffer): Buffer {
-  const at = random(bytes.length + 1);
-  const piece = random(4) === 0 ? Buffer.from([random(256)]) : pick(random, PIECES);
-  const before = bytes.subarray(0, at);
-  switch (random(5)) {
-    case 0:
-      return Buffer.concat([before, piece, bytes.subarray(at)]);
-    case 1:
-      return Buffer.concat([before, piece, bytes.subarray(at + piece.length)]);
-    case 2:
-      return Buffer.concat([before, bytes.subarray(at + 1 + random(6))]);
-    case 3:
-      return Buffer.concat([before, bytes.subarray(random(bytes.length + 1))]);
-    default:
-      return before;
-  }
-}
 
 function checkEveryCutIsAlike(random: Random, bytes: Buffer, rules: HeadRules): void {
   const whole = withoutSeenSize(outcomeOf(bytes, rules, () => bytes.length));
@@ -139,12 +86,4 @@ export function fuzz(seed: number, isOver: (round: number) => boolean): number {
     }
   }
   return round;
-}
-
-if (import.meta.main) {
-  const seconds = Number(process.argv[2] ?? 60);
-  const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31);
-  const end = performance.now() + seconds * 1000;
-  console.log(`seed ${seed}`);
-  console.log(`${fuzz(seed, () => performance.now() > end)} rounds`);
 }

@@ -1,4 +1,4 @@
-"""What Gunicorn's parser makes of requests: a line of hexadecimal digits in, a line of JSON out, until the input ends."""
+"""What Gunicorn's parser makes of requests: lines of hexadecimal digits in, lines of JSON out, until the input ends."""
 
 from __future__ import annotations
 

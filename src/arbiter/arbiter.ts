@@ -335,7 +335,7 @@ export class Arbiter implements GenerationEvents {
     if (this.#options.zygote !== null && !this.#current.isPrepared) return;
     this.#hasAnnounced = true;
     this.#log.info(`Listening at: ${this.#addresses.join(",")} (${process.pid})`);
-    this.#log.info(`Using worker: ${this.#options.loaded.resolved.workerClass}`);
+    this.#log.info(`Using worker: ${this.#options.loaded.resolved.workerClassName}`);
     this.#current.callHook("when_ready");
     this.#current.manage();
   }

@@ -144,13 +144,19 @@ export class Generation {
   /** To be called after a worker of a closing generation was removed. */
   closeWhenEmpty(): void {
     if (this.isSpent) this.#events.onSpent();
-    else if (this.isClosing && this.workers.length === 0) this.#zygote.close();
+    else if (this.isClosing && this.workers.length === 0) this.#letGo();
   }
 
   /** The zygote first: what it forks from now on has the new files. */
   reopenLogs(): void {
     this.#zygote.order({ type: "reopen-logs" });
     for (const worker of this.workers) this.signal(worker, "SIGUSR1");
+  }
+
+  /** The zygote may still be about to call child_exit for the last worker. */
+  #letGo(): void {
+    if (this.loaded.settings.child_exit !== null) this.#zygote.dismiss();
+    else this.#zygote.close();
   }
 
   signal(worker: Worker, signal: "SIGABRT" | "SIGKILL" | "SIGQUIT" | "SIGUSR1"): void {
@@ -276,7 +282,7 @@ function plainSettings({
   return {
     ...Object.fromEntries(plain),
     proc_name: resolved.processName,
-    worker_class_str: resolved.workerClass,
+    worker_class_str: resolved.workerClassName,
     address: resolved.listen.map((address) =>
       address.kind === "tcp" ? [address.host, address.port] : formatAddress(address),
     ),

@@ -37,6 +37,8 @@ export interface Resolved {
   /** The application's URI. */
   readonly app: string;
   readonly workerClass: WorkerClass;
+  /** What the log calls it: as it was named. */
+  readonly workerClassName: string;
   readonly listen: readonly BindAddress[];
   /** Binds that do not count, because a file descriptor is given: worth a warning. */
   readonly ignoredBinds: readonly BindAddress[];
@@ -69,6 +71,7 @@ export function resolveSettings(settings: Settings, origin: Origin): Resolved {
   return {
     app,
     workerClass,
+    workerClassName: workerClassName(settings, workerClass),
     listen,
     ignoredBinds: ignored,
     environment: environment(settings),
@@ -115,6 +118,11 @@ export function resolveWorkerClass({ worker_class, threads }: Settings): WorkerC
     throw new SettingsError(`worker class ${pythonRepr(name)} is not supported yet: choose sync or gthread`);
   }
   throw new SettingsError(`class uri ${pythonRepr(name)} invalid or not found: choose sync or gthread`);
+}
+
+function workerClassName({ worker_class, threads }: Settings, resolved: WorkerClass): string {
+  if (typeof worker_class !== "string") return worker_class.callable?.name ?? worker_class.text;
+  return threads > 1 && /^sync$|SyncWorker$/.test(worker_class) ? resolved : worker_class;
 }
 
 function importPath({ callable, text }: PythonObject): string {

@@ -11,7 +11,7 @@ import { cleanUp, ofBoth, type Program, Running, temporaryDirectory } from "../s
 import { eventually } from "../support/wait.ts";
 import { Differences, type Explanations, type Observation } from "./support/differences.ts";
 
-const CONFIGURATION = join(import.meta.dirname, "configs/every_hook.py");
+const CONFIGURATION = join(import.meta.dirname, "apps/every_hook_settings.py");
 const differences = new Differences("hooks");
 
 class Noted {

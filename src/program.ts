@@ -6,6 +6,8 @@
 import { checkConfiguration } from "./arbiter/check.ts";
 import { readSettings } from "./arbiter/reading.ts";
 import { startArbiter } from "./arbiter/start.ts";
+import { beginLoading } from "./settings/load.ts";
+import { connectWith, needsConnecting } from "./systemd/notify.ts";
 
 const argv = process.argv.slice(2);
 const request = {
@@ -15,6 +17,11 @@ const request = {
   ...(process.stdout.columns > 0 ? { columns: process.stdout.columns } : {}),
 };
 
+if (needsConnecting) {
+  const python = maybePython();
+  // A mistake in the settings is told below, and nobody has to be notified of anything.
+  if (python !== undefined) connectWith(python);
+}
 const reading = await readSettings(request);
 if (reading.kind === "exit") {
   process.stdout.write(reading.stdout);
@@ -24,4 +31,12 @@ if (reading.kind === "exit") {
   process.exitCode = await checkConfiguration(reading, argv);
 } else {
   await startArbiter(reading, argv, (onZygote) => readSettings(request, onZygote));
+}
+
+function maybePython(): string | undefined {
+  const begun = beginLoading(request);
+  if (begun.kind === "exit") return undefined;
+  if (begun.file !== null) return begun.file.python;
+  const loaded = begun.finish([]);
+  return loaded.kind === "run" ? loaded.resolved.python : undefined;
 }

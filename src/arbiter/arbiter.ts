@@ -37,6 +37,7 @@ import type { Pidfile } from "./pidfile.ts";
 import type { Reading } from "./reading.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { startScreen } from "./start-screen.ts";
+import type { Upgrade } from "./upgrade.ts";
 import { describeExit } from "./worker-exit.ts";
 import type { Zygote } from "./zygote.ts";
 import type { Occasion } from "./zygote-messages.ts";
@@ -69,6 +70,7 @@ export interface ArbiterOptions {
   /** Of all processes but this one; null: the same. */
   readonly identity: Identity | null;
   readonly life: Life;
+  readonly upgrade: Upgrade;
   readonly argv: readonly string[];
   /** Has executed the configuration file; null without one. */
   readonly zygote: Zygote | null;
@@ -101,6 +103,8 @@ export class Arbiter implements GenerationEvents {
   #exitCode = 0;
   #exitReason = "";
   #isQuick = false;
+  /** After WINCH: no gateway accepts, and no worker is needed. */
+  #isResting = false;
   /** While stopping: no gateway is left, and so no request. */
   #isDrained = false;
   /** The last line of the log is written. */
@@ -129,6 +133,7 @@ export class Arbiter implements GenerationEvents {
         onListening: () => this.#onListening(),
         onStartFailed: (reason) => this.#halt(1, reason),
         onDrained: () => this.#onDrained(),
+        onRested: () => this.#onRested(),
       },
     );
     this.#current = this.#startGeneration(options.loaded, "start", options.zygote);
@@ -141,7 +146,8 @@ export class Arbiter implements GenerationEvents {
   /** Loads the code and the settings anew, and serves with them once all new workers are ready (HUP). */
   reload(): void {
     if (this.#state === "stopping") return;
-    this.#log.info("Hang up: Master");
+    this.#log.info(`Hang up: Master${this.#options.upgrade.suffix}`);
+    this.#wake();
     this.reopenLogs();
     this.#options.life.onReloading();
     this.#abandonReading();
@@ -174,9 +180,36 @@ export class Arbiter implements GenerationEvents {
     this.#reader = null;
   }
 
+  /** Starts a second arbiter on the same sockets (USR2). */
+  upgrade(): void {
+    if (this.#state === "stopping") return;
+    this.#current.callHook("pre_exec");
+    this.#options.upgrade.begin(this.#options.listeners);
+  }
+
+  /** Accepts no more, finishes what has begun, and has no workers then (WINCH); HUP or TTIN bring them back. */
+  rest(): void {
+    if (this.#state !== "serving" || this.#isResting) return;
+    this.#log.info("graceful stop of workers");
+    this.#isResting = true;
+    this.#gateways.rest();
+  }
+
+  #onRested(): void {
+    if (!this.#isResting || this.#state === "stopping") return;
+    this.#current.retarget(0);
+  }
+
+  #wake(): void {
+    if (!this.#isResting) return;
+    this.#isResting = false;
+    this.#gateways.resume();
+  }
+
   /** One worker more or less (TTIN, TTOU); at least one stays. */
   scale(by: 1 | -1): void {
-    if (this.#state === "stopping") return;
+    if (this.#state === "stopping" || (this.#isResting && by < 0)) return;
+    this.#wake();
     const target = this.#current.target + by;
     if (target >= 1) this.#current.retarget(target);
   }
@@ -214,7 +247,10 @@ export class Arbiter implements GenerationEvents {
   #beginStop(limitMs: number): void {
     // Now, not at the end: whoever comes is refused, and does not wait for an answer that nobody will give.
     if (this.#state !== "stopping") {
-      for (const listener of this.#options.listeners) listener.close();
+      // What another arbiter serves on stays; the system closes this one's share when it leaves.
+      if (!this.#options.upgrade.hasPartner) {
+        for (const listener of this.#options.listeners) listener.close();
+      }
       this.#options.life.onStopping();
     }
     this.#state = "stopping";
@@ -260,7 +296,7 @@ export class Arbiter implements GenerationEvents {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const level = this.#exitCode === 0 ? "info" : "error";
-    this.#log.write(level, "Shutting down: Master");
+    this.#log.write(level, `Shutting down: Master${this.#options.upgrade.suffix}`);
     if (this.#exitReason !== "") this.#log.write(level, `Reason: ${this.#exitReason}`);
     this.#options.pidfile?.remove();
     const last = [...this.#generations].find(({ isLast }) => isLast);
@@ -319,8 +355,8 @@ export class Arbiter implements GenerationEvents {
   }
 
   get #addresses(): string[] {
-    return this.#options.listeners.map(({ address, info }) =>
-      formatAddress(address.kind === "tcp" ? { kind: "tcp", host: info.host, port: info.port } : address),
+    return this.#options.listeners.map(({ address, info: { kind, host, port } }) =>
+      formatAddress(kind === "tcp" ? { kind, host, port } : address),
     );
   }
 

@@ -19,6 +19,8 @@ export interface GatewaysEvents {
   onStartFailed(reason: string): void;
   /** All have left, as they were told. */
   onDrained(): void;
+  /** All have left, and `resume` starts others. */
+  onRested(): void;
 }
 
 export class Gateways {
@@ -28,7 +30,10 @@ export class Gateways {
   readonly #processName: string;
   readonly #log: ErrorLog;
   readonly #events: GatewaysEvents;
-  readonly #processes = new Map<GatewayProcess, { listening: number; startedMs: number }>();
+  readonly #processes = new Map<
+    GatewayProcess,
+    { listening: number; startedMs: number; isLeaving: boolean }
+  >();
   #lastAge = 0;
   #capacity = 0;
   #isQueueOpen = false;
@@ -81,6 +86,17 @@ export class Gateways {
     if (this.#processes.size === 0) this.#events.onDrained();
   }
 
+  /** As `drain`, but others may follow. */
+  rest(): void {
+    for (const progress of this.#processes.values()) progress.isLeaving = true;
+    this.order({ type: "drain" });
+    if (this.#processes.size === 0) this.#events.onRested();
+  }
+
+  resume(): void {
+    this.#start();
+  }
+
   /** They leave now; connections are cut. */
   leave(): void {
     this.#isClosing = true;
@@ -100,7 +116,7 @@ export class Gateways {
       onReport: (process, report) => this.#onReport(process, report),
       onGone: (process, reason) => this.#onGone(process, reason),
     });
-    this.#processes.set(gateway, { listening: 0, startedMs: performance.now() });
+    this.#processes.set(gateway, { listening: 0, startedMs: performance.now(), isLeaving: false });
     gateway.order({
       type: "start",
       age,
@@ -140,10 +156,14 @@ export class Gateways {
   }
 
   #onGone(gateway: GatewayProcess, reason: string): void {
-    const startedMs = this.#processes.get(gateway)?.startedMs ?? 0;
+    const { startedMs = 0, isLeaving = false } = this.#processes.get(gateway) ?? {};
     this.#processes.delete(gateway);
     if (this.#isClosing) {
       if (this.#processes.size === 0) this.#events.onDrained();
+      return;
+    }
+    if (isLeaving) {
+      if (this.#processes.size === 0) this.#events.onRested();
       return;
     }
     if (!this.#hasListened) {

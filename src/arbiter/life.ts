@@ -11,6 +11,8 @@ export interface LifeWatcher {
   onReloading?(): void;
   /** `problem` is null when the new generation has taken over; else the old one serves on. */
   onReloaded?(problem: string | null): void;
+  /** After an upgrade: the arbiter before this one is gone. */
+  onPromoted?(): void;
   onStopping?(): void;
 }
 
@@ -35,6 +37,10 @@ export class Life implements Required<LifeWatcher> {
 
   onReloaded(problem: string | null): void {
     for (const watcher of this.#watchers) watcher.onReloaded?.(problem);
+  }
+
+  onPromoted(): void {
+    for (const watcher of this.#watchers) watcher.onPromoted?.();
   }
 
   onStopping(): void {

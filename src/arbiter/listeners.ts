@@ -47,6 +47,7 @@ export interface Listener {
   readonly address: BindAddress;
   readonly handle: SendHandle;
   readonly info: ListenerInfo;
+  readonly fd: number;
   /** Closes the address; a Unix socket's file that this instance has made is removed. */
   close(): void;
 }
@@ -145,6 +146,22 @@ function inherit(address: BindAddress & { kind: "fd" }): Listener {
   return listener(address, handle, info);
 }
 
+/** The socket at `address`, which another arbiter has made. `isShared`: whether that one uses it still. */
+export function adopt(address: BindAddress, fd: number, isShared: () => boolean): Listener {
+  const handle = check(address, createServerHandle(null, null, null, fd));
+  if (address.kind !== "unix") {
+    const isTcp = handle.getsockname !== undefined;
+    const host = address.kind === "tcp" ? address.host : `fd://${address.fd}`;
+    return listener(address, handle, { kind: isTcp ? "tcp" : "unix", host: isTcp ? "" : host, port: 0 });
+  }
+  const made = listener(address, handle, { kind: "unix", host: address.path, port: 0 });
+  const close = (): void => {
+    made.close();
+    if (!isShared()) removeSocket(address.path);
+  };
+  return { ...made, close };
+}
+
 /** libuv calls both an invalid argument. */
 function checkSocket(address: BindAddress & { kind: "fd" }): void {
   let isSocket: boolean;
@@ -173,6 +190,7 @@ function listener(address: BindAddress, handle: RawHandle, info: ListenerInfo): 
     address,
     // Node's `send` takes raw handles, its type does not say so.
     handle: handle as unknown as SendHandle,
+    fd: handle.fd,
     info:
       info.kind === "tcp" ? { ...info, host: name.address ?? info.host, port: name.port ?? info.port } : info,
     close: () => handle.close(),

@@ -17,7 +17,7 @@ import {
 import { dirname } from "node:path";
 
 export class Pidfile {
-  readonly #path: string;
+  #path: string;
 
   /** Creates the file. Throws Error with Gunicorn's message. */
   constructor(path: string) {
@@ -37,6 +37,13 @@ export class Pidfile {
     writeFileSync(temporary, `${process.pid}\n`, { flag: "wx" });
     chmodSync(temporary, 0o644);
     renameSync(temporary, path);
+  }
+
+  /** To another path: its owner there is gone. Throws as the constructor does. */
+  moveTo(path: string): void {
+    new Pidfile(path);
+    this.remove();
+    this.#path = path;
   }
 
   remove(): void {

@@ -7,7 +7,8 @@
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { Arbiter } from "./arbiter.ts";
 
-export function handleSignals(arbiter: Arbiter, log: ErrorLog): void {
+/** `isDaemon`: no terminal sends WINCH. */
+export function handleSignals(arbiter: Arbiter, log: ErrorLog, isDaemon: boolean): void {
   const actions: Partial<Record<NodeJS.Signals, () => void>> = {
     SIGTERM: () => arbiter.stop(false),
     SIGINT: () => arbiter.stop(true),
@@ -16,12 +17,16 @@ export function handleSignals(arbiter: Arbiter, log: ErrorLog): void {
     SIGTTIN: () => arbiter.scale(1),
     SIGTTOU: () => arbiter.scale(-1),
     SIGUSR1: () => arbiter.reopenLogs(),
-    SIGUSR2: () => log.warning("USR2 is not supported yet; the signal is ignored"),
-    SIGWINCH: () => log.debug("SIGWINCH ignored. Not daemonized"),
+    SIGUSR2: () => arbiter.upgrade(),
+    SIGWINCH: () => {
+      if (isDaemon) arbiter.rest();
+      else log.debug("SIGWINCH ignored. Not daemonized");
+    },
   };
   for (const [signal, act] of Object.entries(actions)) {
     process.on(signal, () => {
-      if (signal !== "SIGWINCH") log.info(`Handling signal: ${signal.slice("SIG".length).toLowerCase()}`);
+      if (isDaemon || signal !== "SIGWINCH")
+        log.info(`Handling signal: ${signal.slice("SIG".length).toLowerCase()}`);
       act();
     });
   }

@@ -9,6 +9,8 @@ import { maybeIdentity } from "../identity.ts";
 import { ErrorLog } from "../logging/error-log.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
+import { activationFds } from "../systemd/activation.ts";
+import { Notifier, notifyFd } from "../systemd/notify.ts";
 import { VERSION } from "../version.ts";
 import { Arbiter, type ArbiterOptions } from "./arbiter.ts";
 import { daemon, goToBackground } from "./daemon.ts";
@@ -19,6 +21,7 @@ import { Pidfile } from "./pidfile.ts";
 import type { Reading } from "./reading.ts";
 import { handleSignals } from "./signals.ts";
 import { maybeSystemError } from "./system-error.ts";
+import { isUpgrading, Upgrade } from "./upgrade.ts";
 
 /** An address in use may be a predecessor's that is leaving: Gunicorn's five tries, a second apart. */
 const BIND_TRIES = 5;
@@ -49,27 +52,24 @@ async function start(
   reload: ArbiterOptions["reload"],
 ): Promise<void> {
   const { settings, resolved } = loaded;
-  if (settings.daemon && daemon === null) {
+  if (settings.daemon && daemon === null && !isUpgrading) {
     // Before `chdir`: the daemon reads the same settings from the same place.
     zygote?.close();
     await goToBackground(settings);
   }
   process.chdir(settings.chdir);
-  process.title = `tunicorn: master [${resolved.processName}]`;
   const life = new Life();
   if (daemon !== null) life.watch(daemon);
   const identity = orFail(() => maybeIdentity(settings.user, settings.group, settings.initgroups));
   orFail(() => prepareLogFiles(settings, identity));
   const statsd = resolved.statsd === null ? null : new Statsd(resolved.statsd);
   const log = orFail(() => new ErrorLog(settings.errorlog ?? "-", settings.loglevel, statsd));
+  const upgrade = new Upgrade(log);
+  process.title = `tunicorn: master${upgrade.suffix} [${resolved.processName}]`;
   log.info(`Starting tunicorn ${VERSION}`);
   for (const notice of resolved.notices) log.warning(notice);
-  for (const address of resolved.ignoredBinds) {
-    log.warning(
-      `Not listening at ${formatAddress(address)}: a file descriptor is given, so other binds do not count`,
-    );
-  }
-  const pidfile = settings.pidfile === null ? null : orFail(() => new Pidfile(settings.pidfile as string));
+  const pidPath = settings.pidfile === null ? null : settings.pidfile + upgrade.suffix;
+  const pidfile = pidPath === null ? null : orFail(() => new Pidfile(pidPath));
   const listeners: Listener[] = [];
   const giveUp = (): void => {
     for (const listener of listeners) listener.close();
@@ -79,25 +79,76 @@ async function start(
   const leave = (signal: NodeJS.Signals): never => {
     log.info(`Handling signal: ${signal.slice("SIG".length).toLowerCase()}`);
     giveUp();
-    log.info("Shutting down: Master");
+    log.info(`Shutting down: Master${upgrade.suffix}`);
     return process.exit(0);
   };
   for (const signal of STOP_SIGNALS) process.on(signal, leave);
   try {
     const options = { owner: identity, reuse_port: settings.reuse_port };
-    for (const address of resolved.listen) {
-      listeners.push(await bindPatiently(address, settings.umask, options, log));
+    for (const address of addressesOf(loaded, log)) {
+      const inherited = upgrade.maybeListener(address);
+      listeners.push(inherited ?? (await bindPatiently(address, settings.umask, options, log)));
     }
-    const parts = { loaded, zygote, log, statsd, identity, life, argv, reload };
+    upgrade.closeUnused();
+    const parts = { loaded, zygote, log, statsd, identity, life, upgrade, argv, reload };
     const exit = (code: number): never => process.exit(code);
     const arbiter = orFail(() => new Arbiter({ ...parts, listeners, pidfile, exit }));
-    handleSignals(arbiter, log);
+    handleSignals(arbiter, log, daemon !== null || (settings.daemon && upgrade.isSecond));
+    notifyServiceManager(life, upgrade, log, settings.workers);
+    life.watch({
+      onServing: () =>
+        upgrade.awaitPromotion({
+          onPromoted: () => {
+            process.title = `tunicorn: master [${resolved.processName}]`;
+            movePidfile(pidfile, settings.pidfile, log);
+            life.onPromoted();
+          },
+        }),
+    });
   } catch (error) {
     giveUp();
     throw error;
   } finally {
     for (const signal of STOP_SIGNALS) process.off(signal, leave);
   }
+}
+
+/** Where to listen: what the service manager has made, or else what the settings say. */
+function addressesOf({ sources, resolved }: Reading["loaded"], log: ErrorLog): readonly BindAddress[] {
+  const isActivated = activationFds.length > 0;
+  const ignored = isActivated ? resolved.listen : resolved.ignoredBinds;
+  if (!isActivated || sources.bind !== "default") {
+    for (const address of ignored) {
+      log.warning(
+        `Not listening at ${formatAddress(address)}: a file descriptor is given, so other binds do not count`,
+      );
+    }
+  }
+  return isActivated ? activationFds.map((fd) => ({ kind: "fd", fd })) : resolved.listen;
+}
+
+function movePidfile(pidfile: Pidfile | null, path: string | null, log: ErrorLog): void {
+  try {
+    if (path !== null) pidfile?.moveTo(path);
+  } catch (error) {
+    log.error(`Pid file not renamed: ${(error as Error).message}`);
+  }
+}
+
+function notifyServiceManager(life: Life, upgrade: Upgrade, log: ErrorLog, workers: number): void {
+  if (notifyFd === null) return;
+  const status = (): string => `Serving with ${workers} worker${workers === 1 ? "" : "s"}`;
+  const notifier = new Notifier(notifyFd, log, !upgrade.isSecond, status);
+  life.watch({
+    onServing: () => notifier.onServing(),
+    onReloading: () => notifier.onReloading(),
+    onReloaded: () => notifier.onReloaded(),
+    onPromoted: () => notifier.onPromoted(),
+    onStopping: () => {
+      if (upgrade.childPid === 0) notifier.onStopping();
+      else notifier.handOver(upgrade.childPid);
+    },
+  });
 }
 
 async function bindPatiently(

@@ -69,7 +69,7 @@ const SCENARIOS: readonly Scenario[] = [
   { title: "TTOU of the last worker", act: (server) => tell(server, "SIGTTOU", "ttou") },
   { title: "USR1", act: (server) => tell(server, "SIGUSR1", "usr1") },
   { title: "WINCH", act: windowChange, differs: { log: "log: WINCH" } },
-  { title: "USR2", act: upgrade, isUnlike: "log: USR2" },
+  { title: "USR2", act: upgrade, isRacing: true, differs: { arbiter: "log: USR2" } },
   ...SIGNALS.map((signal) => ({
     title: `${signal} of a worker`,
     act: (server: Server) => endWorker(server, signal),
@@ -259,13 +259,12 @@ async function exceedTimeout(server: Server): Promise<string> {
   return loseWorker(server, "/sleep");
 }
 
-/** Gunicorn starts a second arbiter, which has to go as well. */
+/** Starts a second arbiter, which has to go as well. */
 async function upgrade(server: Server): Promise<string> {
   const { running } = server;
   const handled = await tell(server, "SIGUSR2", "usr2");
-  if (running.program === "tunicorn") return handled;
-  const lines = await running.stderr.count(/Starting gunicorn/, 2);
-  const line = lines.findLast((each) => each.includes("Starting gunicorn"));
+  const lines = await running.stderr.count(/Starting (gun|tun)icorn/, 2);
+  const line = lines.findLast((each) => /Starting (gun|tun)icorn/.test(each));
   await running.stdout.count(IMPORTED, 2);
   process.kill(Number(/\] \[(\d+)\]/.exec(line ?? "")?.[1]), "SIGTERM");
   await running.stderr.find(/Shutting down: Master\.2/);

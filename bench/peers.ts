@@ -70,6 +70,11 @@ export class Served {
     return served;
   }
 
+  /** Of the process that was started. */
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
   async body(): Promise<string> {
     const response = await fetch(this.url);
     if (!response.ok) throw new Error(`${this.url}: ${response.status}`);

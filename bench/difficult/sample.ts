@@ -1,0 +1,58 @@
+/**
+ * What the processes of a server hold.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+export interface Sample {
+  readonly descriptors: number;
+  readonly spoolFiles: number;
+  /** Proportional set size. */
+  readonly bytes: number;
+}
+
+const SETTLE_MS = 500;
+const MOST_TRIES = 40;
+
+/** When two looks in a row find as many descriptors and files: what clients have left is cleared away soon after. */
+export async function sampleOf(arbiter: number): Promise<Sample> {
+  let before = look(arbiter);
+  for (let nr = 0; nr < MOST_TRIES; nr++) {
+    await pause(SETTLE_MS);
+    const now = look(arbiter);
+    if (now.descriptors === before.descriptors && now.spoolFiles === before.spoolFiles) return now;
+    before = now;
+  }
+  return before;
+}
+
+function look(arbiter: number): Sample {
+  const pids = [arbiter, ...descendants(arbiter)];
+  return {
+    descriptors: sum(pids.map((pid) => readdirSync(`/proc/${pid}/fd`).length)),
+    spoolFiles: spoolFiles(arbiter),
+    bytes: sum(pids.map(residentBytes)),
+  };
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+
+export function descendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ");
+  return children.filter(Boolean).flatMap((child) => [Number(child), ...descendants(Number(child))]);
+}
+
+export function residentBytes(pid: number): number {
+  const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"))?.[1];
+  return Number(kilobytes) * 1024;
+}
+
+/** In the directory that the server makes for them, which has its pid in its name. */
+function spoolFiles(arbiter: number): number {
+  const own = readdirSync(tmpdir()).filter(
+    (name) => name.startsWith("tunicorn-") && name.includes(`-${arbiter}-`),
+  );
+  return sum(own.map((name) => readdirSync(join(tmpdir(), name)).length));
+}

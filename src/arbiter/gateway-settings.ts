@@ -28,6 +28,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     secure_scheme_headers: settings.secure_scheme_headers,
     forwarder_headers: settings.forwarder_headers,
     header_map: settings.header_map,
+    real_ip_header: settings.real_ip_header,
     proxy_protocol: settings.proxy_protocol,
     proxy_allow_ips: settings.proxy_allow_ips,
     accesslog: settings.accesslog,

@@ -11,6 +11,7 @@
 import type { Socket } from "node:net";
 import { monotonicMs } from "./clock.ts";
 import { type ClientSide, HttpExchange } from "./exchange.ts";
+import type { Provenance } from "./forwarded.ts";
 import type { Gateway, GatewayListener } from "./gateway.ts";
 import { ChunkedReader } from "./http1/chunked-reader.ts";
 import { errorResponse } from "./http1/error-page.ts";
@@ -18,7 +19,7 @@ import { ProtocolError } from "./http1/protocol-error.ts";
 import { expectsContinue, requestFraming, wantsKeepAlive } from "./http1/request-framing.ts";
 import { type RequestHead, RequestHeadReader } from "./http1/request-head.ts";
 import { Outbox } from "./outbox.ts";
-import { type Peer, proxiedPeer, socketPeer } from "./peer.ts";
+import { type Peer, proxiedPeer, requestPeer, socketPeer } from "./peer.ts";
 import type { ProxyHeaderReader } from "./proxy-protocol.ts";
 import { RequestBody } from "./request-body.ts";
 import type { OpenSocket } from "./socket-server.ts";
@@ -42,6 +43,8 @@ export class ClientConnection implements ClientSide {
   readonly #listener: GatewayListener;
   readonly #socket: Socket;
   #peer: Peer;
+  /** Whom the request in work is ascribed to: the peer, but where a proxy may name another. */
+  #client: Peer;
   /** Of the PROXY header that comes first; null once it has been read, or when none is expected. */
   #proxyReader: ProxyHeaderReader | null;
   readonly #headReader: RequestHeadReader;
@@ -75,6 +78,7 @@ export class ClientConnection implements ClientSide {
     });
     this.#socket = socket;
     this.#peer = socketPeer(listener.info, socket, gateway.policy);
+    this.#client = this.#peer;
     this.#proxyReader = gateway.proxyHeaderReader(listener.info, this.#peer.address);
     if (this.#proxyReader !== null) this.#state = "proxy";
     this.#headReader = new RequestHeadReader(gateway.headRules);
@@ -92,7 +96,7 @@ export class ClientConnection implements ClientSide {
   }
 
   get remoteAddress(): string {
-    return this.#peer.address;
+    return this.#client.address;
   }
 
   // -- reading ----------------------------------------------------------------------------------------------
@@ -132,7 +136,9 @@ export class ClientConnection implements ClientSide {
     this.#proxyReader = null;
     this.#state = "head";
     if (reader.header !== null) {
-      this.#peer = proxiedPeer(this.#listener.info, this.#socket, this.#peer, reader.header);
+      const { policy } = this.#gateway;
+      this.#peer = proxiedPeer(this.#listener.info, this.#socket, policy, this.#peer, reader.header);
+      this.#client = this.#peer;
     }
     // The beginning of a header is never a whole head.
     if (reader.unread.length > 0) this.#readHead(reader.unread, 0);
@@ -150,18 +156,16 @@ export class ClientConnection implements ClientSide {
 
   #beginRequest(head: RequestHead): void {
     const gateway = this.#gateway;
+    const { real_ip_header } = gateway;
+    if (real_ip_header !== "") {
+      this.#client = requestPeer(this.#listener.info, this.#peer, gateway.policy, real_ip_header, head);
+    }
     const framing = requestFraming(head);
     const mustContinue = expectsContinue(head);
     const keepAlive = gateway.keepsAlive && !framing.mustClose && wantsKeepAlive(head);
-    const body = new RequestBody(gateway.nextSpoolPath, (error) => this.#onSpoolError(error));
+    const provenance = gateway.policy.provenance(head, this.#peer.isTrusted);
+    this.#exchange = this.#newExchange(head, provenance, keepAlive);
     this.#headReader.reset();
-    this.#exchange = new HttpExchange(
-      this,
-      head,
-      body,
-      gateway.policy.provenance(head, this.#peer.isTrusted),
-      keepAlive,
-    );
     if (framing.kind === "none") {
       this.#dispatch();
       return;
@@ -172,6 +176,11 @@ export class ClientConnection implements ClientSide {
     this.#bodyRemaining = framing.kind === "length" ? framing.length : -1;
     if (framing.kind === "chunked") this.#chunked = this.#newChunkedReader();
     if (mustContinue) this.#outbox.write(CONTINUE);
+  }
+
+  #newExchange(head: RequestHead, provenance: Provenance, keepAlive: boolean): HttpExchange {
+    const body = new RequestBody(this.#gateway.nextSpoolPath, (error) => this.#onSpoolError(error));
+    return new HttpExchange(this, head, body, provenance, keepAlive);
   }
 
   #newChunkedReader(): ChunkedReader {
@@ -221,7 +230,7 @@ export class ClientConnection implements ClientSide {
     this.#state = "reply";
     this.#deadlineMs = Number.POSITIVE_INFINITY;
     const exchange = this.#exchange as HttpExchange;
-    this.#gateway.dispatch(exchange, this.#listener.info, this.#peer.environ);
+    this.#gateway.dispatch(exchange, this.#listener.info, this.#client.environ);
   }
 
   // -- writing ----------------------------------------------------------------------------------------------
@@ -245,6 +254,7 @@ export class ClientConnection implements ClientSide {
   onAnswered(exchange: HttpExchange, close: boolean): void {
     this.#gateway.logAccess(exchange);
     this.#exchange = null;
+    this.#client = this.#peer;
     if (close || (this.#clientEndedMs < Number.POSITIVE_INFINITY && this.#aheadBytes === 0)) {
       this.#linger();
       return;
@@ -294,17 +304,25 @@ export class ClientConnection implements ClientSide {
   }
 
   environOf(exchange: HttpExchange): ReadonlyMap<string, string> {
-    return this.#gateway.environOf(exchange, this.#listener.info, this.#peer.environ);
+    return this.#gateway.environOf(exchange, this.#listener.info, this.#client.environ);
   }
 
   #refuseRequest(error: ProtocolError): void {
     this.#gateway.log.warning(`Invalid request from ip=${this.remoteAddress}: ${error.detail}`);
-    const exchange = this.#exchange;
-    if (exchange !== null) {
-      exchange.status = error.status;
-      exchange.body.discard();
+    this.#exchange ??= this.#maybeRefusedExchange();
+    if (this.#exchange !== null) {
+      this.#exchange.status = error.status;
+      this.#exchange.body.discard();
     }
     this.refuse(errorResponse(error.status, error.message));
+  }
+
+  /** For the access log: of a head that was read, but does not hold together. */
+  #maybeRefusedExchange(): HttpExchange | null {
+    if (!this.#headReader.complete) return null;
+    const { head } = this.#headReader;
+    this.#headReader.reset();
+    return this.#newExchange(head, { scheme: "http", scriptName: "", fields: head.fields }, false);
   }
 
   #onSpoolError(error: Error): void {

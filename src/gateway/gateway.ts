@@ -23,6 +23,7 @@ import type { HeadRules } from "./http1/request-head.ts";
 import type { OutboxEvents } from "./outbox.ts";
 import { PeerList } from "./peer-list.ts";
 import { ProxyHeaderReader } from "./proxy-protocol.ts";
+import type { RealIpHeader } from "./real-ip.ts";
 import { createSocketServer } from "./socket-server.ts";
 import { WorkerStreams } from "./worker-stream.ts";
 
@@ -40,6 +41,7 @@ export class Gateway {
   readonly log: ErrorLog;
   readonly policy: ForwardedPolicy;
   readonly headRules: HeadRules;
+  readonly real_ip_header: RealIpHeader;
   /** Bytes. */
   readonly limit_request_body: number;
   readonly keepaliveMs: number;
@@ -82,6 +84,7 @@ export class Gateway {
     this.policy = new ForwardedPolicy(settings);
     this.#proxies = new PeerList(settings.proxy_allow_ips);
     this.headRules = settings;
+    this.real_ip_header = settings.real_ip_header;
     this.limit_request_body = settings.limit_request_body || Number.POSITIVE_INFINITY;
     this.keepaliveMs = settings.keepalive * 1e3;
     this.headerTimeoutMs = settings.header_timeout * 1e3 || Number.POSITIVE_INFINITY;

@@ -19,7 +19,7 @@ export interface AccessRecord {
   readonly query: string;
   readonly protocol: string;
   readonly status: number;
-  /** Bytes of the body that were sent. */
+  /** Bytes of the application's body that were sent; an error page of the gateway counts 0, as in Gunicorn. */
   readonly bodyBytes: number;
   readonly durationMs: number;
   readonly workerPid: number;

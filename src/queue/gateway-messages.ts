@@ -29,6 +29,7 @@ export interface GatewaySettings {
   readonly secure_scheme_headers: Readonly<Record<string, string>>;
   readonly forwarder_headers: readonly string[];
   readonly header_map: string;
+  readonly real_ip_header: "" | "x-forwarded-for" | "forwarded";
   readonly proxy_protocol: "off" | "v1" | "v2" | "auto";
   readonly proxy_allow_ips: readonly string[];
   readonly accesslog: string | null;

@@ -33,6 +33,13 @@ export const headerMap: Validator<HeaderMap> = choice(
   (_, raw) => `Invalid header map behaviour: ${raw}`,
 );
 
+/** In lower case; empty for none. */
+export const realIpHeader = choice(
+  ["", "x-forwarded-for", "forwarded"],
+  CASTING,
+  (raw) => `real_ip_header must be X-Forwarded-For or Forwarded, not ${pythonRepr(raw)}`,
+);
+
 const PROXY_PROTOCOLS: Readonly<Record<string, "off" | "v1" | "v2" | "auto">> = {
   false: "off",
   off: "off",

@@ -3,7 +3,7 @@
  *
  * Runs in: arbiter.
  */
-import { headerMap, proxyProtocol } from "./choices.ts";
+import { headerMap, proxyProtocol, realIpHeader } from "./choices.ts";
 import { group, user } from "./places.ts";
 import { section } from "./setting.ts";
 import {
@@ -142,6 +142,15 @@ export const serverMechanics = section("Server Mechanics", {
     validate: networkList,
     default: "127.0.0.1,::1",
     variable: { name: "FORWARDED_ALLOW_IPS", form: "$FORWARDED_ALLOW_IPS", read: (value) => value },
+  },
+  real_ip_header: {
+    summary:
+      "The header by which trusted proxies say who the client is: X-Forwarded-For or Forwarded. Without it, the client is who has connected.",
+    flags: ["--real-ip-header"],
+    metavar: "STRING",
+    validate: realIpHeader,
+    default: "",
+    own: true,
   },
   pythonpath: {
     summary: "Directories, separated by commas, to put in front of Python's module search path.",

@@ -57,6 +57,32 @@ describe("listening", () => {
 });
 
 describe("the access log", () => {
+  it("has a line for each request whose head could be read, also when it is refused", async (t) => {
+    const server = await Server.start(t, ["--access-logfile", "-", "--limit-request-body", "10", "basics"]);
+    const head = (path: string, ...fields: readonly string[]): string =>
+      [`POST /${path} HTTP/1.1`, "Host: x", ...fields, "", ""].join("\r\n");
+    const length = "Content-Length: 11";
+    const chunked = "Transfer-Encoding: chunked";
+    for (const [request, answer] of [
+      [head("length", length), 413],
+      [`${head("chunks", chunked)}b\r\n12345678901\r\n`, 413],
+      [`${head("broken", chunked)}x\r\n`, 400],
+      [head("both", length, chunked), 400],
+      [head("coding", "Transfer-Encoding: x, chunked"), 501],
+      [head("expecting", "Expect: tea"), 417],
+      [head("scheme", "X-Forwarded-Proto: https", "X-Forwarded-Ssl: off"), 400],
+      [head("outside", "SCRIPT_NAME: /app"), 500],
+    ] as const) {
+      assert.equal(status(await server.request(request)), answer);
+      const path = request.slice("POST ".length, request.indexOf(" HTTP"));
+      await server.running.stdout.find(new RegExp(`"POST ${path} HTTP/1.1" ${answer} 0 `));
+    }
+    assert.equal(status(await server.request("POST /unread HTTP/1.1\r\nHost x\r\n\r\n")), 400);
+    await server.get("/echo/last");
+    await server.running.stdout.find(/GET \/echo\/last /);
+    assert.doesNotMatch(server.running.stdout.text, /unread/);
+  });
+
   it("is Gunicorn's default format, in a file or on stdout, and cannot be forged", async (t) => {
     const path = join(temporaryDirectory(), "access.log");
     const server = await Server.start(t, ["--access-logfile", path, "basics"]);

@@ -146,3 +146,75 @@ describe("proxy_protocol", () => {
     assert.equal(status(await off.request(V2 + GET)), 400);
   });
 });
+
+describe("real_ip_header", () => {
+  const request = (...fields: readonly string[]): string =>
+    `GET / HTTP/1.1\r\nHost: x\r\n${fields.map((field) => `${field}\r\n`).join("")}\r\n`;
+
+  it("gives the client behind trusted proxies, request by request, and to the logs", async (t) => {
+    const server = await startServer(t, "--real-ip-header", "X-Forwarded-For");
+    const client = await server.connect();
+    assert.deepEqual(await seen(client, request("X-Forwarded-For: 1.2.3.4, 192.0.2.7:99, 127.0.0.1")), {
+      REMOTE_ADDR: "192.0.2.7",
+      REMOTE_PORT: "99",
+    });
+    assert.deepEqual(await seen(client, request("X-Forwarded-For: 2001:db8::7")), {
+      REMOTE_ADDR: "2001:db8::7",
+    });
+    assert.deepEqual(await seen(client), { REMOTE_ADDR: "127.0.0.1", REMOTE_PORT: String(client.localPort) });
+    client.send(request("X-Forwarded-For: 192.0.2.8", "Content-Length: x"));
+    assert.equal(status(await client.maybeResponse("GET")), 400);
+    client.close();
+    await server.running.stderr.find(/Invalid request from ip=192\.0\.2\.8: /);
+    for (const address of ["192\\.0\\.2\\.7", "2001:db8::7", "127\\.0\\.0\\.1"]) {
+      await server.running.stdout.find(new RegExp(`^${address} - - .*"GET / HTTP/1.1" 200 `));
+    }
+    await server.running.stdout.find(/^192\.0\.2\.8 - - .*"GET \/ HTTP\/1\.1" 400 0 /);
+  });
+
+  it("may be Forwarded, and then X-Forwarded-For says nothing", async (t) => {
+    const server = await startServer(t, "--real-ip-header", "forwarded");
+    const client = await server.connect();
+    const fields = ['Forwarded: for="[2001:db8::7]:99";proto=https', "X-Forwarded-For: 1.2.3.4"];
+    assert.deepEqual(await seen(client, request(...fields)), {
+      REMOTE_ADDR: "2001:db8::7",
+      REMOTE_PORT: "99",
+    });
+    client.close();
+  });
+
+  it("is not believed of a peer that is not trusted, and not asked when it is off", async (t) => {
+    const fields = request("X-Forwarded-For: 192.0.2.7");
+    for (const words of [["--real-ip-header", "X-Forwarded-For", "--forwarded-allow-ips", "192.0.2.1"], []]) {
+      const server = await startServer(t, ...words);
+      const client = await server.connect();
+      assert.equal(((await seen(client, fields)) as typeof OF_V1).REMOTE_ADDR, "127.0.0.1");
+      client.close();
+    }
+  });
+
+  it("is believed of every peer of a Unix socket", async (t) => {
+    const path = join(temporaryDirectory(), "socket");
+    await startServer(t, "--real-ip-header", "X-Forwarded-For", "--bind", `unix:${path}`);
+    const client = await Client.connect({ path });
+    assert.deepEqual(await seen(client, request("X-Forwarded-For: 192.0.2.7")), { REMOTE_ADDR: "192.0.2.7" });
+    client.close();
+  });
+
+  it("is believed behind a PROXY header only when the address in that one is trusted", async (t) => {
+    const server = await startServer(
+      t,
+      ...["--real-ip-header", "X-Forwarded-For", "--proxy-protocol", "v1"],
+      ...["--forwarded-allow-ips", "127.0.0.1,10.0.0.0/8"],
+    );
+    const fields = request("X-Forwarded-For: 203.0.113.9");
+    const client = await server.connect();
+    assert.deepEqual(await seen(client, V1 + fields), OF_V1);
+    client.close();
+    const trusted = await server.connect();
+    const header = "PROXY TCP4 10.0.0.1 198.51.100.8 4711 443\r\n";
+    const { REMOTE_PORT: _, ...expected } = { ...OF_V1, REMOTE_ADDR: "203.0.113.9" };
+    assert.deepEqual(await seen(trusted, header + fields), expected);
+    trusted.close();
+  });
+});

@@ -63,6 +63,11 @@ export class RequestHeadReader {
     return this.#lines.head;
   }
 
+  /** Whether `read` has returned the head's end, and `reset` has not been called since. */
+  get complete(): boolean {
+    return this.#lines.complete;
+  }
+
   /** Whether any byte of this request has been seen; an empty line before it is not part of it. */
   get started(): boolean {
     return this.#lines.started;

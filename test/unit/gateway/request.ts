@@ -37,6 +37,7 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     },
     forwarder_headers: ["SCRIPT_NAME", "PATH_INFO"],
     header_map: "drop",
+    real_ip_header: "",
     proxy_protocol: "off",
     proxy_allow_ips: ["127.0.0.1", "::1"],
     accesslog: null,

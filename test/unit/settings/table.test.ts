@@ -298,6 +298,15 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
       message: "'x' does not appear to be an IPv4 or IPv6 network",
     },
   },
+  real_ip_header: {
+    words: ["--real-ip-header", "X-Forwarded-For"],
+    value: "x-forwarded-for",
+    default: "",
+    refused: {
+      words: ["--real-ip-header", "X-Real-IP"],
+      message: "real_ip_header must be X-Forwarded-For or Forwarded, not 'x-real-ip'",
+    },
+  },
   pythonpath: text("--pythonpath", null),
   forwarder_headers: {
     words: ["--forwarder-headers", "A, B"],

@@ -28,7 +28,9 @@ LEVELS = {
 # On a terminal only; the same in src/logging/error-log.ts.
 COLOURS = {"DEBUG": 90, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}
 
+# What this package logs to: the logger, or an instance of the operator's logger_class, which has the same methods.
 error_log = logging.getLogger("gunicorn.error")
+_logger = error_log
 
 
 class ColouredFormatter(logging.Formatter):
@@ -62,40 +64,52 @@ def set_up(
         handler = logging.FileHandler(errorlog, encoding="utf-8")
     coloured = errorlog == "-" and _wants_colour()
     handler.setFormatter((ColouredFormatter if coloured else logging.Formatter)(FORMAT, DATE_FORMAT))
-    error_log.propagate = False
-    error_log.handlers[:] = [handler]
-    error_log.setLevel(LEVELS.get(loglevel.lower(), logging.INFO))
+    _logger.propagate = False
+    _logger.handlers[:] = [handler]
+    _logger.setLevel(LEVELS.get(loglevel.lower(), logging.INFO))
     global _captures
     _captures = capture_output and errorlog != "-"
     _capture_output()
     if statsd is not None:
-        error_log.addHandler(StatsdHandler(statsd))
+        _logger.addHandler(StatsdHandler(statsd))
 
 
 def _capture_output() -> None:
     """What is printed goes to the error log's file too, also what C code and child processes print."""
     if not _captures:
         return
-    for handler in error_log.handlers:
+    for handler in _logger.handlers:
         if isinstance(handler, logging.FileHandler) and handler.stream is not None:
             for descriptor in (1, 2):
                 os.dup2(handler.stream.fileno(), descriptor)
+
+
+def use(logger: Any) -> None:
+    """An instance of logger_class."""
+    global error_log
+    error_log = logger
 
 
 def reopen() -> None:
     """After log rotation. Safe in a signal handler: the new file is put under the descriptor of the old one, so
     nobody who is writing just now, in this thread or another, meets a closed file. When it cannot be opened, the old
     one is told so and written on."""
-    for handler in error_log.handlers:
+    for handler in _all_handlers():
         if isinstance(handler, logging.FileHandler) and handler.stream is not None:
             try:
                 opened = os.open(handler.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
             except OSError as error:
-                error_log.error("Error log not reopened: %s", error)
+                _logger.error("Error log not reopened: %s", error)  # noqa: TRY400 - the reason is said
                 continue
             os.dup2(opened, handler.stream.fileno(), inheritable=False)
             os.close(opened)
     _capture_output()
+
+
+def _all_handlers() -> list[logging.Handler]:
+    """Also those of the application's loggers, as in Gunicorn."""
+    loggers = [logging.root, *(logging.getLogger(name) for name in list(logging.root.manager.loggerDict))]
+    return list(dict.fromkeys(handler for logger in loggers for handler in logger.handlers))
 
 
 class StatsdHandler(logging.Handler):
@@ -123,7 +137,7 @@ class ErrorStream:
     """`wsgi.errors`: text to the error log's stream, flushed at each write so that nothing is lost in a crash."""
 
     def _stream(self) -> TextIO:
-        for handler in error_log.handlers:
+        for handler in _logger.handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is not None:
                 stream: TextIO = handler.stream
                 return stream

@@ -24,10 +24,8 @@ class Settings:
     threads: int
     multithread: bool
     preload_app: bool
-    errorlog: str
-    loglevel: str
-    capture_output: bool
-    statsd: dict[str, Any] | None
+    # What log_configuration.py wants to know.
+    log: dict[str, Any]
     server_software: str
     uid: int
     gid: int

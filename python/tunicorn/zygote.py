@@ -14,24 +14,32 @@ import os
 import platform
 import select
 import signal
+import socket
 import sys
+import time
 import traceback
 from dataclasses import dataclass
+from typing import Any
 
-from . import log
+from . import log, log_process
 from .app_loader import WSGIApplication, load_application
 from .configuration import Configuration, ConfigurationError, read
 from .control import CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, LineReader, Message, send
-from .hooks import HookFailed, Server
+from .hooks import Config, HookFailed, Server
 from .identity import become, set_title
 from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
+from .log_configuration import LogConfigurationError, configure, with_objects
 from .scoreboard import Slot, open_scoreboard
 from .settings import Settings
 from .worker import Worker
 
 # Descriptors that may have been inherited lie below.
 _MOST_DESCRIPTORS = 1024
+
+# A log process that dies sooner is not replaced: the next one would do the same, s.
+_LOG_PROCESS_MIN_SECONDS = 1.0
+
 # A retiring worker that has not seen the signal is sent it again after this long, s. See tickets.py for the gap.
 _REPEAT_RETIRE_SECONDS = 0.1
 
@@ -44,6 +52,17 @@ class Child:
     slots: list[Slot]
     lifeline: int
     retiring: bool = False
+
+
+@dataclass
+class LogChild:
+    """The log process (log_process.py), as its zygote knows it."""
+
+    pid: int
+    born: float
+    lifeline: int
+    listener: socket.socket
+    logger: Any
 
 
 class Zygote:
@@ -59,6 +78,7 @@ class Zygote:
         self._report_read, self._report_write = os.pipe()
         self._reports = LineReader(self._report_read)
         self._wakeup_read, self._wakeup_write = os.pipe()
+        self._log_process: LogChild | None = None
 
     def prepare(self) -> None:
         """Before the first fork: the queue's FIFO, with --preload the application, and the hooks of the start.
@@ -160,9 +180,16 @@ class Zygote:
             self._send({"type": "hook-failed", "name": error.name})
 
     def _become_worker(self, lifeline: int) -> None:
-        """In the child: lets go of everything that is the zygote's."""
+        """In the child."""
         signal.set_wakeup_fd(-1)
         die_with_parent(lifeline)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """In a child: of everything that is the zygote's."""
+        if self._log_process is not None:
+            os.close(self._log_process.lifeline)
+            self._log_process.listener.close()
         for child in self._children.values():
             os.close(child.lifeline)
         for descriptor in (
@@ -199,10 +226,13 @@ class Zygote:
             os.kill(pid, number)
 
     def _reap(self) -> None:
-        while self._children:
+        while self._children or self._log_process is not None:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
+            if self._log_process is not None and self._log_process.pid == pid:
+                self._replace_log_process(self._log_process)
+                continue
             child = self._children.pop(pid, None)
             if child is None:
                 continue  # a process the preloaded application has started
@@ -226,6 +256,41 @@ class Zygote:
             self._server.call("child_exit", worker)
         except HookFailed as error:
             self._send({"type": "hook-failed", "name": error.name})
+
+    # -- log process -----------------------------------------------------------------------------------------
+
+    def open_logs(self, logger: Any) -> None:
+        """Python decides what becomes of a line: arbiter and gateways get a process to send theirs to."""
+        path = os.path.join(self._settings.run_directory, f"log-{self._settings.generation}")
+        self._fork_log_process(log_process.listen(path), logger)
+        self._send({"type": "log-opened", "path": path})
+
+    def _fork_log_process(self, listener: socket.socket, logger: Any) -> None:
+        lifeline_read, lifeline_write = os.pipe()
+        self._log_process = None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                os.close(lifeline_write)
+                self._let_go()
+                set_title(f"tunicorn: log [{self._settings.process_name}]")
+                log_process.run(listener, lifeline_read, logger, self._settings.log["access_log_format"])
+            finally:
+                os._exit(1)
+        os.close(lifeline_read)
+        self._log_process = LogChild(pid, time.monotonic(), lifeline_write, listener, logger)
+
+    def _replace_log_process(self, dead: LogChild) -> None:
+        os.close(dead.lifeline)
+        if time.monotonic() - dead.born > _LOG_PROCESS_MIN_SECONDS:
+            self._fork_log_process(dead.listener, dead.logger)
+            return
+        # Arbiter and gateways find nobody there, and write to standard error instead.
+        self._log_process = None
+        dead.listener.close()
 
     # -- channels --------------------------------------------------------------------------------------------
 
@@ -337,8 +402,17 @@ def main() -> int:
 def _live(settings: Settings, configuration: Configuration, control: LineReader) -> int:
     """As the zygote of a generation; in a forked child as its worker."""
     _surround(settings)
-    log.set_up(settings.errorlog, settings.loglevel, settings.capture_output, settings.statsd)
+    logs = with_objects(settings.log, configuration.values)
+    try:
+        # JSON may have lost what the dictionary has.
+        plain = {**settings.cfg, "logconfig_dict": logs["logconfig_dict"]}
+        logger = configure(logs, Config(plain, configuration))
+    except LogConfigurationError as error:
+        print(f"\nError: {error}", file=sys.stderr, flush=True)
+        return 1
     zygote = Zygote(settings, configuration, control)
+    if logs["is_custom"]:
+        zygote.open_logs(logger)
     try:
         zygote.prepare()
     except HookFailed:

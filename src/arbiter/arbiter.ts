@@ -17,6 +17,7 @@ import { isatty } from "node:tty";
 import type { Exit } from "../cli/parser.ts";
 import type { Identity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
+import type { Logs } from "../logging/logs.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
 import { SCOREBOARD_FILE, SLOT_BUSY, TICKETS_FILE } from "../queue/layout.ts";
@@ -26,7 +27,7 @@ import type { Loaded } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
 import { Children, type Worker } from "./children.ts";
 import { Deadlines, LOOK_MS, monotonicMs } from "./deadlines.ts";
-import { gatewaySettings } from "./gateway-settings.ts";
+import { gatewaySettings, logSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { Generation, type GenerationEvents } from "./generation.ts";
 import type { Life } from "./life.ts";
@@ -65,7 +66,7 @@ export interface ArbiterOptions {
   readonly loaded: Loaded;
   readonly listeners: readonly Listener[];
   readonly pidfile: Pidfile | null;
-  readonly log: ErrorLog;
+  readonly logs: Logs;
   readonly statsd: Statsd | null;
   /** Of all processes but this one; null: the same. */
   readonly identity: Identity | null;
@@ -117,7 +118,7 @@ export class Arbiter implements GenerationEvents {
   /** Starts everything. Throws the system's error when the run directory cannot be made. */
   constructor(options: ArbiterOptions) {
     this.#options = options;
-    this.#log = options.log;
+    this.#log = options.logs.error;
     const { settings } = options.loaded;
     const slots = Math.max(MIN_SLOTS, settings.workers * settings.threads * SLOTS_PER_THREAD);
     this.#directory = new RunDirectory(slots, { ...settings, identity: options.identity });
@@ -223,6 +224,7 @@ export class Arbiter implements GenerationEvents {
       this.#log.error(`Log files: ${(error as Error).message}`);
     }
     this.#log.reopen();
+    this.#options.logs.channel?.send({ type: "reopen", pid: process.pid, time: Date.now() / 1e3 });
     this.#gateways.order({ type: "reopen-logs" });
     for (const generation of this.#generations) {
       generation.reopenLogs();
@@ -343,6 +345,16 @@ export class Arbiter implements GenerationEvents {
     return generation;
   }
 
+  onLogOpened(generation: Generation): void {
+    if (generation === this.#current) this.#setLogs(generation);
+  }
+
+  #setLogs({ loaded, logPath }: Generation): void {
+    const settings = logSettings(loaded);
+    this.#options.logs.change(settings, logPath);
+    this.#gateways.setLogs(settings, logPath);
+  }
+
   onPrepared(generation: Generation): void {
     if (this.#queueFd < 0) {
       const path = join(this.#directory.path, TICKETS_FILE);
@@ -417,6 +429,7 @@ export class Arbiter implements GenerationEvents {
     this.#current = generation;
     this.#next = null;
     this.#state = "serving";
+    this.#setLogs(generation);
     this.#log.info(
       `Generation ${generation.number} is ready; generation ${old.number} finishes its requests`,
     );

@@ -1,10 +1,73 @@
 /**
- * What of the settings the gateways are told.
+ * What of the settings the gateways are told, and what of those for logs the other processes.
  *
  * Runs in: arbiter.
  */
+import type { LogSettings } from "../logging/log-settings.ts";
 import type { GatewaySettings } from "../queue/gateway-messages.ts";
 import type { Loaded } from "../settings/load.ts";
+import { PythonObject } from "../settings/python-object.ts";
+import type { Settings } from "../settings/table.ts";
+import type { PythonLogSettings } from "./zygote-messages.ts";
+
+export function logSettings({ settings, resolved }: Pick<Loaded, "settings" | "resolved">): LogSettings {
+  const { logger_class, logconfig, logconfig_json, logconfig_dict, syslog } = settings;
+  const isConfigured =
+    logconfig !== null || logconfig_json !== null || Object.keys(logconfig_dict).length > 0;
+  const toSyslog = syslog && !settings.disable_redirect_access_to_syslog;
+  const isOwnClass = isCustomLogger(logger_class);
+  return {
+    accesslog: settings.accesslog,
+    access_log_format: settings.access_log_format,
+    access_log_exclude: settings.access_log_exclude,
+    errorlog: settings.errorlog,
+    loglevel: settings.loglevel,
+    // As in Gunicorn, whose StatsD is a logger class too.
+    statsd: isOwnClass ? null : resolved.statsd,
+    log_process: isConfigured || syslog || isOwnClass,
+    access_records: isConfigured || toSyslog || isOwnClass || settings.accesslog !== null,
+  };
+}
+
+/** Gunicorn's own classes, by any name: what they do is done here. */
+const STANDARD_LOGGERS: readonly unknown[] = [
+  "simple",
+  "gunicorn.glogging.Logger",
+  "gunicorn.instrument.statsd.Statsd",
+];
+
+function isCustomLogger(loggerClass: Settings["logger_class"]): boolean {
+  const { callable } = loggerClass instanceof PythonObject ? loggerClass : { callable: null };
+  const name = callable === null ? loggerClass : `${callable.module}.${callable.name}`;
+  return !STANDARD_LOGGERS.includes(name);
+}
+
+/** True stands for the class in the configuration file, which Python has. */
+function loggerClassForPython(loggerClass: Settings["logger_class"]): string | true | null {
+  if (!isCustomLogger(loggerClass)) return null;
+  return loggerClass instanceof PythonObject ? true : loggerClass;
+}
+
+/** For python/tunicorn/log_configuration.py. */
+export function pythonLogSettings(loaded: Pick<Loaded, "settings" | "resolved">): PythonLogSettings {
+  const { settings, resolved } = loaded;
+  const { log_process, ...log } = logSettings(loaded);
+  return {
+    ...log,
+    is_custom: log_process,
+    logger_class: loggerClassForPython(settings.logger_class),
+    logconfig: settings.logconfig,
+    logconfig_json: settings.logconfig_json,
+    logconfig_dict: settings.logconfig_dict,
+    capture_output: settings.capture_output,
+    syslog: settings.syslog,
+    syslog_addr: settings.syslog_addr,
+    syslog_prefix: settings.syslog_prefix,
+    syslog_facility: settings.syslog_facility,
+    disable_redirect_access_to_syslog: settings.disable_redirect_access_to_syslog,
+    proc_name: resolved.processName,
+  };
+}
 
 export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings {
   return {
@@ -31,12 +94,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     real_ip_header: settings.real_ip_header,
     proxy_protocol: settings.proxy_protocol,
     proxy_allow_ips: settings.proxy_allow_ips,
-    accesslog: settings.accesslog,
-    access_log_format: settings.access_log_format,
-    access_log_exclude: settings.access_log_exclude,
-    errorlog: settings.errorlog ?? "-",
-    loglevel: settings.loglevel,
-    statsd: resolved.statsd,
+    ...logSettings({ settings, resolved }),
     script_name: resolved.environment.SCRIPT_NAME ?? process.env.SCRIPT_NAME ?? "",
   };
 }

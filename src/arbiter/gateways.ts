@@ -4,6 +4,7 @@
  * Runs in: arbiter.
  */
 import type { ErrorLog } from "../logging/error-log.ts";
+import type { LogSettings } from "../logging/log-settings.ts";
 import type { GatewayOrder, GatewayReport, GatewaySettings } from "../queue/gateway-messages.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import type { Listener } from "./listeners.ts";
@@ -34,6 +35,7 @@ export class Gateways {
     GatewayProcess,
     { listening: number; startedMs: number; isLeaving: boolean }
   >();
+  #logs: GatewayOrder | null = null;
   #lastAge = 0;
   #capacity = 0;
   #isQueueOpen = false;
@@ -69,6 +71,11 @@ export class Gateways {
     if (threads === this.#capacity) return;
     this.#capacity = threads;
     this.order({ type: "set-capacity", threads });
+  }
+
+  setLogs(settings: LogSettings, path: string | null): void {
+    this.#logs = { type: "set-logs", settings, path };
+    this.order(this.#logs);
   }
 
   order(order: GatewayOrder): void {
@@ -126,6 +133,7 @@ export class Gateways {
       processName: this.#processName,
       settings: this.#settings,
     });
+    if (this.#logs !== null) gateway.order(this.#logs);
     if (this.#isQueueOpen) gateway.order({ type: "open-queue" });
   }
 

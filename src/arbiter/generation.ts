@@ -12,6 +12,7 @@ import type { Setting } from "../settings/setting.ts";
 import { SETTINGS } from "../settings/table.ts";
 import { VERSION } from "../version.ts";
 import type { Children, Worker } from "./children.ts";
+import { pythonLogSettings } from "./gateway-settings.ts";
 import type { RunDirectory } from "./run-directory.ts";
 import { Zygote } from "./zygote.ts";
 import type { Occasion, ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
@@ -25,6 +26,8 @@ export interface GenerationStart {
 }
 
 export interface GenerationEvents {
+  /** Its log process can be connected to. Before anything else of the generation. */
+  onLogOpened(generation: Generation): void;
   /** The zygote can fork. */
   onPrepared(generation: Generation): void;
   onReady(generation: Generation, worker: Worker): void;
@@ -48,6 +51,8 @@ export class Generation {
   isPrepared = false;
   /** Known once it is prepared. */
   pythonVersion = "";
+  /** Where its log process listens; null without one. */
+  logPath: string | null = null;
   /** It is told to leave, or has left: forks no more. */
   isClosing = false;
   /** No other will follow, and its zygote has a hook to call at the very end. */
@@ -187,6 +192,10 @@ export class Generation {
       case "hook-failed":
         this.#onHookFailed(report.name, report.age);
         return;
+      case "log-opened":
+        this.logPath = report.path;
+        this.#events.onLogOpened(this);
+        return;
       case "prepared":
         this.isPrepared = true;
         this.pythonVersion = report.python;
@@ -254,10 +263,7 @@ export function zygoteSettings(
     threads: settings.threads,
     multithread: resolved.workerClass === "gthread",
     preload_app: settings.preload_app,
-    errorlog: settings.errorlog ?? "-",
-    loglevel: settings.loglevel,
-    capture_output: settings.capture_output,
-    statsd: resolved.statsd,
+    log: pythonLogSettings({ settings, resolved }),
     server_software: `tunicorn/${VERSION}`,
     // Not the settings': after a reload they may be others, but the run directory is still of the first.
     uid: identity?.uid ?? process.geteuid?.() ?? 0,

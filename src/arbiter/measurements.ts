@@ -4,7 +4,7 @@
  *
  * Runs in: arbiter.
  */
-import type { ErrorLog } from "../logging/error-log.ts";
+import type { Logs } from "../logging/logs.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import { maybeBacklog } from "./backlog.ts";
 import type { Listener } from "./listeners.ts";
@@ -13,14 +13,14 @@ import type { Listener } from "./listeners.ts";
 const INTERVAL_MS = 1000;
 
 export interface MeasurementOptions {
-  readonly log: ErrorLog;
+  readonly logs: Logs;
   readonly statsd: Statsd | null;
   readonly listeners: readonly Listener[];
   readonly loaded: { readonly settings: { readonly enable_backlog_metric: boolean } };
 }
 
 export function measureRegularly(
-  { log, statsd, listeners, loaded }: MeasurementOptions,
+  { logs, statsd, listeners, loaded }: MeasurementOptions,
   workers: { readonly size: number },
 ): void {
   let lastWorkers = 0;
@@ -28,7 +28,7 @@ export function measureRegularly(
     const { size } = workers;
     if (size !== lastWorkers) {
       lastWorkers = size;
-      log.debug(`${size} workers`);
+      logs.error.debug(`${size} workers`);
       statsd?.gauge("workers", size);
     }
     if (statsd === null || !loaded.settings.enable_backlog_metric) return;

@@ -6,7 +6,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { maybeIdentity } from "../identity.ts";
-import { ErrorLog } from "../logging/error-log.ts";
+import type { ErrorLog } from "../logging/error-log.ts";
+import { Logs } from "../logging/logs.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import { activationFds } from "../systemd/activation.ts";
@@ -14,6 +15,7 @@ import { Notifier, notifyFd } from "../systemd/notify.ts";
 import { VERSION } from "../version.ts";
 import { Arbiter, type ArbiterOptions } from "./arbiter.ts";
 import { daemon, goToBackground } from "./daemon.ts";
+import { logSettings } from "./gateway-settings.ts";
 import { Life } from "./life.ts";
 import { BindError, type BindOptions, bind, type Listener, pythonAddress } from "./listeners.ts";
 import { prepareLogFiles } from "./log-files.ts";
@@ -63,7 +65,8 @@ async function start(
   const identity = orFail(() => maybeIdentity(settings.user, settings.group, settings.initgroups));
   orFail(() => prepareLogFiles(settings, identity));
   const statsd = resolved.statsd === null ? null : new Statsd(resolved.statsd);
-  const log = orFail(() => new ErrorLog(settings.errorlog ?? "-", settings.loglevel, statsd));
+  const logs = orFail(() => new Logs(logSettings(loaded), statsd));
+  const log = logs.error;
   const upgrade = new Upgrade(log);
   process.title = `tunicorn: master${upgrade.suffix} [${resolved.processName}]`;
   log.info(`Starting tunicorn ${VERSION}`);
@@ -90,8 +93,8 @@ async function start(
       listeners.push(inherited ?? (await bindPatiently(address, settings.umask, options, log)));
     }
     upgrade.closeUnused();
-    const parts = { loaded, zygote, log, statsd, identity, life, upgrade, argv, reload };
-    const exit = (code: number): never => process.exit(code);
+    const parts = { loaded, zygote, logs, statsd, identity, life, upgrade, argv, reload };
+    const exit = (code: number): void => logs.end(() => process.exit(code));
     const arbiter = orFail(() => new Arbiter({ ...parts, listeners, pidfile, exit }));
     handleSignals(arbiter, log, daemon !== null || (settings.daemon && upgrade.isSecond));
     notifyServiceManager(life, upgrade, log, settings.workers);

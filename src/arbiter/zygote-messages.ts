@@ -5,8 +5,26 @@
  * Runs in: arbiter.
  */
 
-import type { StatsdSettings } from "../metrics/statsd.ts";
+import type { LogSettings } from "../logging/log-settings.ts";
 import type { FileValue } from "../settings/configuration.ts";
+
+/** Mirrors what python/tunicorn/log_configuration.py reads. */
+export interface PythonLogSettings extends Omit<LogSettings, "log_process"> {
+  /** There is a log process. */
+  readonly is_custom: boolean;
+  /** Null: Gunicorn's own; true: the class that the configuration file has. */
+  readonly logger_class: string | true | null;
+  readonly logconfig: string | null;
+  readonly logconfig_json: string | null;
+  readonly logconfig_dict: Readonly<Record<string, unknown>>;
+  readonly capture_output: boolean;
+  readonly syslog: boolean;
+  readonly syslog_addr: string | null;
+  readonly syslog_prefix: string | null;
+  readonly syslog_facility: string | null;
+  readonly disable_redirect_access_to_syslog: boolean;
+  readonly proc_name: string;
+}
 
 /** Mirrors python/tunicorn/settings.py. Gunicorn's names where it has them. */
 export interface ZygoteSettings {
@@ -21,10 +39,7 @@ export interface ZygoteSettings {
   readonly threads: number;
   readonly multithread: boolean;
   readonly preload_app: boolean;
-  readonly errorlog: string;
-  readonly loglevel: string;
-  readonly capture_output: boolean;
-  readonly statsd: StatsdSettings | null;
+  readonly log: PythonLogSettings;
   readonly server_software: string;
   readonly uid: number;
   readonly gid: number;
@@ -73,6 +88,8 @@ export type ZygoteReport =
   | { readonly type: "configured"; readonly values: readonly FileValue[] }
   /** What to write to standard error, and the code to leave with. */
   | { readonly type: "configuration-failed"; readonly text: string; readonly code: number }
+  /** Its log process listens at `path`. */
+  | { readonly type: "log-opened"; readonly path: string }
   /** The FIFO exists, and with --preload the application is imported. */
   | { readonly type: "prepared"; readonly python: string }
   /** A hook of the master has raised; the log has told. `age`: of the worker that is not forked for it. */

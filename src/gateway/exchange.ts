@@ -7,6 +7,7 @@
  * Runs in: gateway.
  */
 import type { AccessRecord } from "../logging/access-log.ts";
+import type { AccessLogRecord } from "../logging/log-channel.ts";
 import {
   FLAG_CLOSE,
   FRAME_BODY,
@@ -296,4 +297,29 @@ export class HttpExchange implements Exchange, AccessRecord {
   environ(): ReadonlyMap<string, string> {
     return this.#client.environOf(this);
   }
+
+  /** For the log process. */
+  accessRecord(): AccessLogRecord {
+    return {
+      type: "access",
+      environ: Object.fromEntries(this.environ()),
+      request_fields: this.head.fields.map(({ name, value }) => [name.lower, value]),
+      response_fields: this.#responseFields().map(splitField),
+      status: this.status,
+      bytes: this.bodyBytes,
+      duration_us: Math.trunc(this.durationMs * 1e3),
+      pid: this.workerPid,
+      time: Date.now() / 1e3,
+    };
+  }
+
+  #responseFields(): string[] {
+    const text = this.#fieldLines.toString("latin1");
+    return text.split("\r\n").filter((line) => line !== "");
+  }
+}
+
+function splitField(line: string): [name: string, value: string] {
+  const colon = line.indexOf(":");
+  return [line.slice(0, colon), line.slice(colon + 1).trim()];
 }

@@ -5,9 +5,9 @@
  */
 import type { Server } from "node:net";
 import { join } from "node:path";
-import { compileAccessLogExclude, compileAccessLogFormat } from "../logging/access-log.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
-import { LineWriter } from "../logging/line-writer.ts";
+import type { LogSettings } from "../logging/log-settings.ts";
+import type { Logs } from "../logging/logs.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import type { GatewaySettings, ListenerInfo, UnfinishedWork } from "../queue/gateway-messages.ts";
 import { repliesFile } from "../queue/layout.ts";
@@ -24,6 +24,7 @@ import type { OutboxEvents } from "./outbox.ts";
 import { PeerList } from "./peer-list.ts";
 import { ProxyHeaderReader } from "./proxy-protocol.ts";
 import type { RealIpHeader } from "./real-ip.ts";
+import { RequestLog } from "./request-log.ts";
 import { createSocketServer } from "./socket-server.ts";
 import { WorkerStreams } from "./worker-stream.ts";
 
@@ -58,10 +59,8 @@ export class Gateway {
   readonly #environ = new EnvironWriter();
   readonly #connections = new Set<ClientConnection>();
   readonly #listeners: GatewayListener[] = [];
-  readonly #statsd: Statsd | null;
-  readonly #accessLog: LineWriter | null;
-  readonly #accessLine: ReturnType<typeof compileAccessLogFormat>;
-  readonly #isUnlogged: ReturnType<typeof compileAccessLogExclude>;
+  readonly #logs: Logs;
+  readonly #requestLog: RequestLog;
   #dispatcher: Dispatcher | null = null;
   #streams: WorkerStreams | null = null;
   #onDrained: (() => void) | null = null;
@@ -73,14 +72,16 @@ export class Gateway {
     age: number,
     runDirectory: string,
     spoolDirectory: string,
-    log: ErrorLog,
-    statsd: Statsd | null = null,
+    logs: Logs,
+    statsd: Statsd | null,
   ) {
     this.#settings = settings;
     this.#age = age;
     this.#runDirectory = runDirectory;
+    const log = logs.error;
     this.log = log;
-    this.#statsd = statsd;
+    this.#logs = logs;
+    this.#requestLog = new RequestLog(settings, logs, statsd);
     this.policy = new ForwardedPolicy(settings);
     this.#proxies = new PeerList(settings.proxy_allow_ips);
     this.headRules = settings;
@@ -90,12 +91,6 @@ export class Gateway {
     this.headerTimeoutMs = settings.header_timeout * 1e3 || Number.POSITIVE_INFINITY;
     this.bodyTimeoutMs = settings.body_timeout * 1e3 || Number.POSITIVE_INFINITY;
     this.writeTimeoutMs = settings.write_timeout * 1e3 || Number.POSITIVE_INFINITY;
-    this.#accessLine = compileAccessLogFormat(settings.access_log_format);
-    this.#isUnlogged = compileAccessLogExclude(settings.access_log_exclude);
-    this.#accessLog =
-      settings.accesslog === null
-        ? null
-        : new LineWriter(settings.accesslog, (error) => log.error(`Access log: ${error.message}`));
     let spooled = 0;
     this.nextSpoolPath = () => join(spoolDirectory, `${age}-${++spooled}`);
     this.outboxEvents = {
@@ -173,9 +168,7 @@ export class Gateway {
   }
 
   logAccess(exchange: HttpExchange): void {
-    if (this.#statsd !== null) this.#statsd.request(exchange.status, exchange.durationMs);
-    if (this.#accessLog === null || this.#isUnlogged?.(exchange)) return;
-    this.#accessLog.write(this.#accessLine(exchange));
+    this.#requestLog.add(exchange);
   }
 
   /** The environ once more, as the application got it. */
@@ -208,7 +201,13 @@ export class Gateway {
 
   reopenLogs(): void {
     this.log.reopen();
-    this.#accessLog?.reopen();
+    this.#requestLog.reopen();
+  }
+
+  /** The settings and the log process of a new generation. */
+  setLogs(settings: LogSettings, path: string | null): void {
+    this.#logs.change(settings, path);
+    this.#requestLog.change(settings);
   }
 
   /** Stops accepting, finishes every request that has begun, then calls back. */
@@ -231,8 +230,7 @@ export class Gateway {
       this.#dispatcher?.close();
       onClosed();
     };
-    if (this.#accessLog === null) close();
-    else this.#accessLog.end(close);
+    this.#requestLog.end(() => this.#logs.end(close));
   }
 
   #checkDrained(): void {

@@ -4,7 +4,7 @@
  * Runs in: gateway.
  */
 import { become } from "../identity.ts";
-import { ErrorLog } from "../logging/error-log.ts";
+import { Logs } from "../logging/logs.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import type { GatewayOrder, GatewayReport } from "../queue/gateway-messages.ts";
 import { Gateway } from "./gateway.ts";
@@ -57,6 +57,9 @@ function obey(order: GatewayOrder, handle: unknown): void {
     case "reopen-logs":
       started().reopenLogs();
       return;
+    case "set-logs":
+      started().setLogs(order.settings, order.path);
+      return;
     case "drain":
       started().drain(leave);
       return;
@@ -67,8 +70,8 @@ function obey(order: GatewayOrder, handle: unknown): void {
 
 function start({ settings, age, runDirectory, spoolDirectory }: GatewayOrder & { type: "start" }): void {
   const statsd = settings.statsd === null ? null : new Statsd(settings.statsd);
-  const log = new ErrorLog(settings.errorlog, settings.loglevel, statsd);
-  gateway = new Gateway(settings, age, runDirectory, spoolDirectory, log, statsd);
+  const logs = new Logs(settings, statsd);
+  gateway = new Gateway(settings, age, runDirectory, spoolDirectory, logs, statsd);
 }
 
 function listen(order: GatewayOrder & { type: "listen" }, handle: unknown): void {

@@ -10,6 +10,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { styleText } from "node:util";
 import type { Statsd } from "../metrics/statsd.ts";
+import type { LogChannel, LogRecord } from "./log-channel.ts";
 import { logDate } from "./log-date.ts";
 
 const LEVELS = ["debug", "info", "warning", "error", "critical"] as const;
@@ -30,20 +31,40 @@ const COLOURS = {
 } as const;
 
 export class ErrorLog {
-  readonly #path: string;
-  readonly #threshold: number;
   readonly #statsd: Statsd | null;
+  #path: string;
+  #threshold: number;
+  #channel: LogChannel | null = null;
   #fd: number;
-  readonly #isColoured: boolean;
+  #isColoured: boolean;
 
-  /** Throws the system's error when the file cannot be opened. An unknown level means info, as in Gunicorn. */
+  /** Throws the system's error when the file cannot be opened. */
   constructor(errorlog: string, loglevel: string, statsd: Statsd | null = null) {
     this.#path = errorlog;
+    this.#threshold = thresholdOf(loglevel);
     this.#statsd = statsd;
-    const threshold = LEVELS.indexOf(loglevel.toLowerCase() as LogLevel);
-    this.#threshold = threshold < 0 ? LEVELS.indexOf("info") : threshold;
     this.#fd = this.#open();
     this.#isColoured = this.#fd === STDERR && isatty(STDERR);
+  }
+
+  /** What a reload has changed. When the new file cannot be opened, the old one is told so and written on. */
+  change(errorlog: string, loglevel: string): void {
+    this.#threshold = thresholdOf(loglevel);
+    if (errorlog === this.#path) return;
+    const old = this.#path;
+    this.#path = errorlog;
+    if (!this.#replaceFile()) this.#path = old;
+    this.#isColoured = this.#fd === STDERR && isatty(STDERR);
+  }
+
+  /** From now on Python's logging emits the lines, and decides which; null: no more. */
+  sendTo(channel: LogChannel | null): void {
+    this.#channel = channel;
+  }
+
+  /** A line that did not reach the log process. */
+  writeUndelivered(record: LogRecord & { readonly type: "error" }): void {
+    writeWhole(STDERR, this.#line(record.level as LogLevel, record.message, new Date(record.time * 1e3)));
   }
 
   debug(message: string): void {
@@ -68,20 +89,33 @@ export class ErrorLog {
 
   write(level: LogLevel, message: string): void {
     if (COUNTED.includes(level)) this.#statsd?.increment(`log.${level}`);
+    if (this.#channel !== null) {
+      this.#channel.send({ type: "error", level, message, pid: process.pid, time: Date.now() / 1e3 });
+      return;
+    }
     if (LEVELS.indexOf(level) < this.#threshold) return;
-    writeWhole(this.#fd, `${logDate(new Date())} [${process.pid}] [${this.#word(level)}] ${message}\n`);
+    writeWhole(this.#fd, this.#line(level, message, new Date()));
   }
 
   /** After log rotation. When the new file cannot be opened, the old one is told so and written on. */
   reopen(): void {
-    if (this.#fd === STDERR) return;
+    if (this.#fd !== STDERR) this.#replaceFile();
+  }
+
+  #replaceFile(): boolean {
     try {
       const opened = this.#open();
-      closeSync(this.#fd);
+      if (this.#fd !== STDERR) closeSync(this.#fd);
       this.#fd = opened;
+      return true;
     } catch (error) {
       this.error(`Error log not reopened: ${(error as Error).message}`);
+      return false;
     }
+  }
+
+  #line(level: LogLevel, message: string, date: Date): string {
+    return `${logDate(date)} [${process.pid}] [${this.#word(level)}] ${message}\n`;
   }
 
   /** `styleText` obeys NO_COLOR. */
@@ -93,6 +127,12 @@ export class ErrorLog {
   #open(): number {
     return this.#path === "-" ? STDERR : openSync(this.#path, "a", 0o644);
   }
+}
+
+/** An unknown level means info, as in Gunicorn. */
+function thresholdOf(loglevel: string): number {
+  const threshold = LEVELS.indexOf(loglevel.toLowerCase() as LogLevel);
+  return threshold < 0 ? LEVELS.indexOf("info") : threshold;
 }
 
 /** A log that cannot be written must not take the server down: a closed pipe or a full disk loses the line only. */

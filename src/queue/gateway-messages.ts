@@ -5,10 +5,10 @@
  */
 
 import type { Identity } from "../identity.ts";
-import type { StatsdSettings } from "../metrics/statsd.ts";
+import type { LogSettings } from "../logging/log-settings.ts";
 
 /** What a gateway needs of the settings; names and units are Gunicorn's (times in seconds). */
-export interface GatewaySettings {
+export interface GatewaySettings extends LogSettings {
   readonly keepalive: number;
   readonly backlog: number;
   readonly limit_request_line: number;
@@ -32,12 +32,6 @@ export interface GatewaySettings {
   readonly real_ip_header: "" | "x-forwarded-for" | "forwarded";
   readonly proxy_protocol: "off" | "v1" | "v2" | "auto";
   readonly proxy_allow_ips: readonly string[];
-  readonly accesslog: string | null;
-  readonly access_log_format: string;
-  readonly access_log_exclude: readonly string[];
-  readonly errorlog: string;
-  readonly loglevel: string;
-  readonly statsd: StatsdSettings | null;
   /** `os.environ["SCRIPT_NAME"]` as the application will see it. */
   readonly script_name: string;
 }
@@ -86,6 +80,8 @@ export type GatewayOrder =
   /** The request ran past `timeout`: answer 504. */
   | { readonly type: "time-out"; readonly ticket: number; readonly pid: number; readonly ranMs: number }
   | { readonly type: "reopen-logs" }
+  /** The log process listens at `path`; `settings` are those of its generation. */
+  | { readonly type: "set-logs"; readonly settings: LogSettings; readonly path: string | null }
   /** Stop accepting, finish what is begun, then leave. */
   | { readonly type: "drain" };
 

@@ -5,10 +5,8 @@
  */
 import { statsdAddress } from "./places.ts";
 import { classOrText } from "./python-values.ts";
-import { type Effect, section } from "./setting.ts";
+import { section } from "./setting.ts";
 import { anyDict, bool, logPath, pathPatterns, text, textOrNull } from "./validators.ts";
-
-const FILES_ONLY: Effect = { kind: "none", why: "the logs go to standard streams and files only, so far" };
 
 const SYSLOG_ADDRESSES: Partial<Record<NodeJS.Platform, string>> = {
   darwin: "unix:///var/run/syslog",
@@ -30,7 +28,6 @@ export const logging = section("Logging", {
     action: "store_true",
     validate: bool,
     default: false,
-    effect: FILES_ONLY,
   },
   access_log_format: {
     summary: "What a line of the access log says; json: one JSON object a line.",
@@ -77,7 +74,6 @@ export const logging = section("Logging", {
     metavar: "STRING",
     validate: classOrText,
     default: "gunicorn.glogging.Logger",
-    effect: FILES_ONLY,
   },
   logconfig: {
     summary: "A file that configures Python's logging, in its INI format.",
@@ -85,13 +81,11 @@ export const logging = section("Logging", {
     metavar: "FILE",
     validate: textOrNull,
     default: null,
-    effect: FILES_ONLY,
   },
   logconfig_dict: {
     summary: "A dictionary that configures Python's logging; goes before logconfig_json and logconfig.",
     validate: anyDict,
     default: {},
-    effect: FILES_ONLY,
   },
   logconfig_json: {
     summary: "A JSON file that configures Python's logging; goes before logconfig.",
@@ -99,7 +93,6 @@ export const logging = section("Logging", {
     metavar: "FILE",
     validate: textOrNull,
     default: null,
-    effect: FILES_ONLY,
   },
   syslog_addr: {
     summary: "Where syslog listens: unix://PATH#TYPE, udp://HOST:PORT or tcp://HOST:PORT.",
@@ -107,7 +100,6 @@ export const logging = section("Logging", {
     metavar: "SYSLOG_ADDR",
     validate: textOrNull,
     default: SYSLOG_ADDRESSES[process.platform] ?? "udp://localhost:514",
-    effect: FILES_ONLY,
   },
   syslog: {
     summary: "Send the logs to syslog.",
@@ -115,7 +107,6 @@ export const logging = section("Logging", {
     action: "store_true",
     validate: bool,
     default: false,
-    effect: FILES_ONLY,
   },
   syslog_prefix: {
     summary: "What names this server in syslog, after gunicorn. and before the name of the log.",
@@ -123,7 +114,6 @@ export const logging = section("Logging", {
     metavar: "SYSLOG_PREFIX",
     validate: textOrNull,
     default: null,
-    effect: FILES_ONLY,
   },
   syslog_facility: {
     summary: "The facility of syslog.",
@@ -131,7 +121,6 @@ export const logging = section("Logging", {
     metavar: "SYSLOG_FACILITY",
     validate: textOrNull,
     default: "user",
-    effect: FILES_ONLY,
   },
   enable_stdio_inheritance: {
     summary: "Keep standard output and error open in the background.",

@@ -46,6 +46,8 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     errorlog: "-",
     loglevel: "info",
     statsd: null,
+    log_process: false,
+    access_records: false,
     script_name: "",
     ...changes,
   };

@@ -1,0 +1,71 @@
+/**
+ * What becomes of an answered request in the logs: a line of the access log, or a record for the log process, and metrics.
+ *
+ * Runs in: gateway.
+ */
+import { compileAccessLogExclude, compileAccessLogFormat } from "../logging/access-log.ts";
+import { LineWriter } from "../logging/line-writer.ts";
+import type { LogSettings } from "../logging/log-settings.ts";
+import type { Logs } from "../logging/logs.ts";
+import type { Statsd } from "../metrics/statsd.ts";
+import type { HttpExchange } from "./exchange.ts";
+
+export class RequestLog {
+  readonly #logs: Logs;
+  readonly #statsd: Statsd | null;
+  #accesslog: string | null = null;
+  #writer: LineWriter | null = null;
+  #line: ReturnType<typeof compileAccessLogFormat> = () => "";
+  #isUnlogged: ReturnType<typeof compileAccessLogExclude> = null;
+  #sendsRecords = false;
+
+  /** Throws the system's error when the access log cannot be opened. */
+  constructor(settings: LogSettings, logs: Logs, statsd: Statsd | null) {
+    this.#logs = logs;
+    this.#statsd = statsd;
+    this.#set(settings);
+  }
+
+  add(exchange: HttpExchange): void {
+    if (this.#statsd !== null) this.#statsd.request(exchange.status, exchange.durationMs);
+    if (this.#writer === null && !this.#sendsRecords) return;
+    if (this.#isUnlogged?.(exchange)) return;
+    if (this.#writer !== null) this.#writer.write(this.#line(exchange));
+    else this.#logs.channel?.send(exchange.accessRecord());
+  }
+
+  /** What a reload has changed. A file that cannot be opened leaves the old one in use. */
+  change(settings: LogSettings): void {
+    try {
+      this.#set(settings);
+    } catch (error) {
+      this.#logs.error.error(`Access log not opened: ${(error as Error).message}`);
+    }
+  }
+
+  reopen(): void {
+    this.#writer?.reopen();
+  }
+
+  /** Before the process ends: calls back when the access log is written. */
+  end(onEnded: () => void): void {
+    if (this.#writer === null) onEnded();
+    else this.#writer.end(onEnded);
+  }
+
+  #set(settings: LogSettings): void {
+    const accesslog = settings.log_process ? null : settings.accesslog;
+    if (accesslog !== this.#accesslog) {
+      const old = this.#writer;
+      this.#writer =
+        accesslog === null
+          ? null
+          : new LineWriter(accesslog, (error) => this.#logs.error.error(`Access log: ${error.message}`));
+      this.#accesslog = accesslog;
+      old?.end(() => {});
+    }
+    this.#line = compileAccessLogFormat(settings.access_log_format);
+    this.#isUnlogged = compileAccessLogExclude(settings.access_log_exclude);
+    this.#sendsRecords = settings.log_process && settings.access_records;
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The error log of a process together with its way to the log process, if the settings want one.
+ *
+ * Runs in: arbiter, gateway.
+ */
+import type { Statsd } from "../metrics/statsd.ts";
+import { ErrorLog } from "./error-log.ts";
+import { LogChannel } from "./log-channel.ts";
+import type { LogSettings } from "./log-settings.ts";
+
+export class Logs {
+  readonly error: ErrorLog;
+  #channel: LogChannel | null = null;
+
+  /** Throws the system's error when the error log cannot be opened. */
+  constructor(settings: LogSettings, statsd: Statsd | null) {
+    this.error = new ErrorLog(settings.errorlog, settings.loglevel, statsd);
+    this.#useChannel(settings.log_process);
+    // A start that fails has no log process to tell.
+    process.on("exit", () => this.#channel?.giveUp());
+  }
+
+  /** Null: lines are written here. */
+  get channel(): LogChannel | null {
+    return this.#channel;
+  }
+
+  /** The settings of a new generation. `path`: where its log process listens. */
+  change(settings: LogSettings, path: string | null): void {
+    this.error.change(settings.errorlog, settings.loglevel);
+    this.#useChannel(settings.log_process);
+    if (path !== null) this.#channel?.connectTo(path);
+  }
+
+  /** Before the process ends: calls back when every line is out, or cannot be. */
+  end(onEnded: () => void): void {
+    if (this.#channel === null) onEnded();
+    else this.#channel.end(onEnded);
+  }
+
+  #useChannel(isWanted: boolean): void {
+    if (isWanted === (this.#channel !== null)) return;
+    // What was sent to it still arrives.
+    if (!isWanted) this.#channel?.end(() => {});
+    this.#channel = isWanted ? this.#newChannel() : null;
+    this.error.sendTo(this.#channel);
+  }
+
+  #newChannel(): LogChannel {
+    return new LogChannel((records, dropped) => {
+      let lost = dropped;
+      for (const record of records) {
+        if (record.type === "error") this.error.writeUndelivered(record);
+        else if (record.type === "access") lost++;
+      }
+      if (lost === 0) return;
+      const message = `No log process: ${lost} lines of the access log are lost`;
+      this.error.writeUndelivered({
+        type: "error",
+        level: "error",
+        message,
+        pid: process.pid,
+        time: Date.now() / 1e3,
+      });
+    });
+  }
+}

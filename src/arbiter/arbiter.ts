@@ -22,7 +22,7 @@ import type { Statsd } from "../metrics/statsd.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
 import { SCOREBOARD_FILE, SLOT_BUSY, TICKETS_FILE } from "../queue/layout.ts";
 import { ScoreboardReader } from "../queue/scoreboard.ts";
-import { formatAddress } from "../settings/addresses.ts";
+import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import type { Loaded } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
 import { Children, type Worker } from "./children.ts";
@@ -36,6 +36,7 @@ import { prepareLogFiles } from "./log-files.ts";
 import { measureRegularly } from "./measurements.ts";
 import type { Pidfile } from "./pidfile.ts";
 import type { Reading } from "./reading.ts";
+import { Rebinding } from "./rebinding.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { startScreen } from "./start-screen.ts";
 import type { Upgrade } from "./upgrade.ts";
@@ -65,6 +66,8 @@ type State = "starting" | "serving" | "stopping";
 export interface ArbiterOptions {
   readonly loaded: Loaded;
   readonly listeners: readonly Listener[];
+  /** Binds an address; the log has told when it cannot be had. */
+  readonly open: (address: BindAddress) => Promise<Listener>;
   readonly pidfile: Pidfile | null;
   readonly logs: Logs;
   readonly statsd: Statsd | null;
@@ -97,6 +100,9 @@ export class Arbiter implements GenerationEvents {
   #lastGeneration = 0;
   /** Executes the configuration file for a reload. */
   #reader: Zygote | null = null;
+  /** The addresses of the next generation. */
+  #rebinding: Rebinding | null = null;
+  #listeners: readonly Listener[];
   /** How often settings were begun to be read anew. */
   #readings = 0;
   #hasAnnounced = false;
@@ -118,6 +124,7 @@ export class Arbiter implements GenerationEvents {
   /** Starts everything. Throws the system's error when the run directory cannot be made. */
   constructor(options: ArbiterOptions) {
     this.#options = options;
+    this.#listeners = options.listeners;
     this.#log = options.logs.error;
     const { settings } = options.loaded;
     const slots = Math.max(MIN_SLOTS, settings.workers * settings.threads * SLOTS_PER_THREAD);
@@ -170,7 +177,29 @@ export class Arbiter implements GenerationEvents {
       this.#onReloadFailed(`${reason}. The old settings stay in force.`);
       return;
     }
+    const reading = this.#readings;
+    const before = this.#current.loaded.resolved.listen;
+    Rebinding.begin(this.#listeners, before, read.loaded.resolved.listen, this.#options.open).then(
+      (rebinding) => {
+        if (reading === this.#readings) {
+          this.#startNext(read, rebinding);
+        } else {
+          rebinding.undo();
+          read.zygote?.kill();
+        }
+      },
+      (error: Error) => {
+        read.zygote?.kill();
+        this.#onReloadFailed(
+          `${error.message || "an address cannot be had"}. The old settings stay in force.`,
+        );
+      },
+    );
+  }
+
+  #startNext(read: Reading, rebinding: Rebinding): void {
     if (this.#next !== null) this.#abandon(this.#next);
+    this.#rebinding = rebinding;
     this.#next = this.#startGeneration(read.loaded, "reload", read.zygote);
   }
 
@@ -185,7 +214,7 @@ export class Arbiter implements GenerationEvents {
   upgrade(): void {
     if (this.#state === "stopping") return;
     this.#current.callHook("pre_exec");
-    this.#options.upgrade.begin(this.#options.listeners);
+    this.#options.upgrade.begin(this.#listeners);
   }
 
   /** Accepts no more, finishes what has begun, and has no workers then (WINCH); HUP or TTIN bring them back. */
@@ -251,7 +280,7 @@ export class Arbiter implements GenerationEvents {
     if (this.#state !== "stopping") {
       // What another arbiter serves on stays; the system closes this one's share when it leaves.
       if (!this.#options.upgrade.hasPartner) {
-        for (const listener of this.#options.listeners) listener.close();
+        for (const listener of this.#listeners) listener.close();
       }
       this.#options.life.onStopping();
     }
@@ -367,7 +396,7 @@ export class Arbiter implements GenerationEvents {
   }
 
   get #addresses(): string[] {
-    return this.#options.listeners.map(({ address, info: { kind, host, port } }) =>
+    return this.#listeners.map(({ address, info: { kind, host, port } }) =>
       formatAddress(kind === "tcp" ? { kind, host, port } : address),
     );
   }
@@ -434,13 +463,34 @@ export class Arbiter implements GenerationEvents {
       `Generation ${generation.number} is ready; generation ${old.number} finishes its requests`,
     );
     old.retireAll();
+    this.#renewGateways(generation.loaded);
     this.#options.life.onReloaded(null);
     this.#gateways.setCapacity(this.#children.capacity);
   }
 
+  /** What of the new settings is theirs. */
+  #renewGateways(loaded: Loaded): void {
+    const rebinding = this.#rebinding;
+    this.#rebinding = null;
+    if (rebinding?.isChange) {
+      this.#listeners = rebinding.listeners;
+      rebinding.finish();
+      this.#log.info(`Listening at: ${this.#addresses.join(",")}`);
+    }
+    this.#gateways.renew(gatewaySettings(loaded), this.#listeners);
+  }
+
+  #dropRebinding(): void {
+    this.#rebinding?.undo();
+    this.#rebinding = null;
+  }
+
   /** A reload that came to nothing. */
   #abandon(generation: Generation): void {
-    if (this.#next === generation) this.#next = null;
+    if (this.#next === generation) {
+      this.#next = null;
+      this.#dropRebinding();
+    }
     generation.kill();
   }
 
@@ -513,6 +563,7 @@ export class Arbiter implements GenerationEvents {
 
   #onNextGone(reason: string): void {
     this.#next = null;
+    this.#dropRebinding();
     this.#onReloadFailed(`the new zygote ${reason}. Generation ${this.#current.number} serves on.`);
   }
 

@@ -24,17 +24,23 @@ export interface GatewaysEvents {
   onRested(): void;
 }
 
+interface Progress {
+  /** How many of `listeners` it listens on. */
+  listening: number;
+  readonly listeners: readonly Listener[];
+  readonly startedMs: number;
+  /** It is told to leave, or will be once another one has taken its place. */
+  isLeaving: boolean;
+}
+
 export class Gateways {
-  readonly #settings: GatewaySettings;
-  readonly #listeners: readonly Listener[];
+  #settings: GatewaySettings;
+  #listeners: readonly Listener[];
   readonly #directory: RunDirectory;
   readonly #processName: string;
   readonly #log: ErrorLog;
   readonly #events: GatewaysEvents;
-  readonly #processes = new Map<
-    GatewayProcess,
-    { listening: number; startedMs: number; isLeaving: boolean }
-  >();
+  readonly #processes = new Map<GatewayProcess, Progress>();
   #logs: GatewayOrder | null = null;
   #lastAge = 0;
   #capacity = 0;
@@ -86,6 +92,22 @@ export class Gateways {
     for (const gateway of this.#processes.keys()) if (gateway.age === age) gateway.order(order);
   }
 
+  /** With these from now on: another gateway takes over, and the ones before finish what they have begun. */
+  renew(settings: GatewaySettings, listeners: readonly Listener[]): void {
+    const isSame =
+      JSON.stringify(settings) === JSON.stringify(this.#settings) &&
+      listeners.length === this.#listeners.length &&
+      listeners.every((listener, index) => listener === this.#listeners[index]);
+    if (isSame) return;
+    this.#settings = settings;
+    this.#listeners = listeners;
+    const active = [...this.#processes.values()].filter(({ isLeaving }) => !isLeaving);
+    // At rest: whoever wakes them starts one with these.
+    if (active.length === 0) return;
+    for (const progress of active) progress.isLeaving = true;
+    this.#start();
+  }
+
   /** They stop accepting, finish what is begun and leave. */
   drain(): void {
     this.#isClosing = true;
@@ -123,7 +145,12 @@ export class Gateways {
       onReport: (process, report) => this.#onReport(process, report),
       onGone: (process, reason) => this.#onGone(process, reason),
     });
-    this.#processes.set(gateway, { listening: 0, startedMs: performance.now(), isLeaving: false });
+    this.#processes.set(gateway, {
+      listening: 0,
+      listeners: this.#listeners,
+      startedMs: performance.now(),
+      isLeaving: false,
+    });
     gateway.order({
       type: "start",
       age,
@@ -141,7 +168,7 @@ export class Gateways {
     switch (report.type) {
       case "started":
         gateway.order({ type: "set-capacity", threads: this.#capacity });
-        this.#listeners.forEach((listener, index) => {
+        this.#processes.get(gateway)?.listeners.forEach((listener, index) => {
           gateway.listen(index, listener);
         });
         return;
@@ -149,7 +176,9 @@ export class Gateways {
         this.#onListening(gateway);
         return;
       case "listen-failed":
-        this.#events.onStartFailed(`cannot listen: ${report.message}`);
+        if (this.#hasListened)
+          this.#log.error(`Gateway (pid:${gateway.pid}) cannot listen: ${report.message}`);
+        else this.#events.onStartFailed(`cannot listen: ${report.message}`);
         return;
       default:
         report satisfies never;
@@ -158,9 +187,17 @@ export class Gateways {
 
   #onListening(gateway: GatewayProcess): void {
     const progress = this.#processes.get(gateway);
-    if (progress === undefined || ++progress.listening < this.#listeners.length) return;
+    if (progress === undefined || ++progress.listening < progress.listeners.length) return;
     this.#hasListened = true;
+    if (!progress.isLeaving) this.#drainLeaving();
     this.#events.onListening();
+  }
+
+  /** Their place is taken. */
+  #drainLeaving(): void {
+    for (const [gateway, { isLeaving }] of this.#processes) {
+      if (isLeaving) gateway.order({ type: "drain" });
+    }
   }
 
   #onGone(gateway: GatewayProcess, reason: string): void {

@@ -88,14 +88,15 @@ async function start(
   for (const signal of STOP_SIGNALS) process.on(signal, leave);
   try {
     const options = { owner: identity, reuse_port: settings.reuse_port };
+    const open = (address: BindAddress): Promise<Listener> =>
+      bindPatiently(address, settings.umask, options, log);
     for (const address of addressesOf(loaded, log)) {
-      const inherited = upgrade.maybeListener(address);
-      listeners.push(inherited ?? (await bindPatiently(address, settings.umask, options, log)));
+      listeners.push(upgrade.maybeListener(address) ?? (await open(address)));
     }
     upgrade.closeUnused();
     const parts = { loaded, zygote, logs, statsd, identity, life, upgrade, argv, reload };
     const exit = (code: number): void => logs.end(() => process.exit(code));
-    const arbiter = orFail(() => new Arbiter({ ...parts, listeners, pidfile, exit }));
+    const arbiter = orFail(() => new Arbiter({ ...parts, listeners, open, pidfile, exit }));
     handleSignals(arbiter, log, daemon !== null || (settings.daemon && upgrade.isSecond));
     notifyServiceManager(life, upgrade, log, settings.workers);
     life.watch({

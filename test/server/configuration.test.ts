@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { ask } from "../support/client.ts";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
 import { eventually } from "../support/wait.ts";
 import { launch, Server, status } from "./support/server.ts";
@@ -149,5 +150,49 @@ describe("hooks", () => {
     assert.equal(status(await server.get("/")), 200);
     await server.running.stop();
     assert.equal(readFileSync(calls, "utf8"), "post_fork 1\npost_fork 2\non_exit\n");
+  });
+});
+
+describe("HUP with other settings of the gateway", () => {
+  it("takes them over, and the requests in work are finished", async (t) => {
+    const { directory, file, write } = configured("");
+    const log = join(directory, "access.log");
+    const server = await Server.start(t, ["-c", file, "basics"]);
+    const client = await server.connect();
+    client.send(`POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nha`);
+    write(`limit_request_line = 60\naccesslog = "${log}"\naccess_log_format = "new %(U)s %(s)s"\n`);
+    server.signal("SIGHUP");
+    await eventually(async () => status(await server.get(`/echo/${"long".repeat(20)}`)) === 414);
+    assert.equal(status(await server.get("/echo/short")), 200);
+    await eventually(() => readFileSync(log, "utf8").includes("new /echo/short 200"));
+    client.send("lf");
+    assert.equal(status(await client.maybeResponse("POST")), 200);
+    client.close();
+  });
+
+  it("listens on other addresses, and no more on those that are gone", async (t) => {
+    const { directory, file, write } = configured("");
+    const [one, two, three] = ["one", "two", "three"].map((name) => join(directory, name));
+    const bind = (...paths: (string | undefined)[]): string =>
+      `bind = [${paths.map((path) => `"unix:${path}"`).join(", ")}]\n`;
+    const words = ["-c", file, "basics"];
+    write(bind(one, two));
+    const running = launch(t, words, { trouble: /Reload failed|connection to|Can't connect/ });
+    await running.stderr.find(/Listening at/);
+    const get = (path = ""): Promise<number> =>
+      ask({ path }, "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").then(
+        ({ final }) => status(final),
+        () => 0,
+      );
+    assert.deepEqual(await Promise.all([one, two, three].map(get)), [200, 200, 0]);
+    write(bind(two, three));
+    running.signal("SIGHUP");
+    await running.stderr.find(/Listening at: unix:.*two,unix:.*three$/);
+    await eventually(async () => (await get(three)) === 200);
+    assert.deepEqual(await Promise.all([one, two, three].map(get)), [0, 200, 200]);
+    write(bind(two, join(directory, "no", "directory")));
+    running.signal("SIGHUP");
+    await running.stderr.find(/Reload failed: an address cannot be had/);
+    assert.deepEqual(await Promise.all([one, two, three].map(get)), [0, 200, 200]);
   });
 });

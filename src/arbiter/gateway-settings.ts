@@ -82,6 +82,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     permit_unconventional_http_method: settings.permit_unconventional_http_method,
     permit_unconventional_http_version: settings.permit_unconventional_http_version,
     casefold_http_method: settings.casefold_http_method,
+    max_connections: settings.max_connections,
     header_timeout: settings.header_timeout,
     body_timeout: settings.body_timeout,
     write_timeout: settings.write_timeout,

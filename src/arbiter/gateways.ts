@@ -168,9 +168,11 @@ export class Gateways {
     switch (report.type) {
       case "started":
         gateway.order({ type: "set-capacity", threads: this.#capacity });
-        this.#processes.get(gateway)?.listeners.forEach((listener, index) => {
-          gateway.listen(index, listener);
-        });
+        this.#giveListeners(gateway);
+        return;
+      case "had-room":
+        if (!this.#isClosing && this.#processes.get(gateway)?.isLeaving === false)
+          this.#giveListeners(gateway);
         return;
       case "listening":
         this.#onListening(gateway);
@@ -185,9 +187,16 @@ export class Gateways {
     }
   }
 
+  #giveListeners(gateway: GatewayProcess): void {
+    this.#processes.get(gateway)?.listeners.forEach((listener, index) => {
+      gateway.listen(index, listener);
+    });
+  }
+
+  /** It counts the first time that it has all of them. */
   #onListening(gateway: GatewayProcess): void {
     const progress = this.#processes.get(gateway);
-    if (progress === undefined || ++progress.listening < progress.listeners.length) return;
+    if (progress === undefined || ++progress.listening !== progress.listeners.length) return;
     this.#hasListened = true;
     if (!progress.isLeaving) this.#drainLeaving();
     this.#events.onListening();

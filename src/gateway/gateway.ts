@@ -14,6 +14,7 @@ import { repliesFile } from "../queue/layout.ts";
 import { readMarshalDict } from "../queue/marshal-reader.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { monotonicMs } from "./clock.ts";
+import { connectionLimit } from "./connection-limit.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EnvironWriter } from "./environ.ts";
 import type { HttpExchange } from "./exchange.ts";
@@ -58,7 +59,12 @@ export class Gateway {
   readonly #age: number;
   readonly #environ = new EnvironWriter();
   readonly #connections = new Set<ClientConnection>();
-  readonly #listeners: GatewayListener[] = [];
+  #listeners: GatewayListener[] = [];
+  readonly #connectionLimit: number;
+  readonly #onRoom: () => void;
+  /** Does not accept, until connections have closed. */
+  #isFull = false;
+  #fullLoggedMs = Number.NEGATIVE_INFINITY;
   readonly #logs: Logs;
   readonly #requestLog: RequestLog;
   #dispatcher: Dispatcher | null = null;
@@ -74,12 +80,15 @@ export class Gateway {
     spoolDirectory: string,
     logs: Logs,
     statsd: Statsd | null,
+    onRoom: () => void,
   ) {
     this.#settings = settings;
     this.#age = age;
     this.#runDirectory = runDirectory;
     const log = logs.error;
     this.log = log;
+    this.#onRoom = onRoom;
+    this.#connectionLimit = connectionLimit(settings.max_connections);
     this.#logs = logs;
     this.#requestLog = new RequestLog(settings, logs, statsd);
     this.policy = new ForwardedPolicy(settings);
@@ -112,7 +121,7 @@ export class Gateway {
     this.#streams = new WorkerStreams(join(this.#runDirectory, repliesFile(this.#age)), dispatcher, onReady);
   }
 
-  /** Accepts clients on a bound handle. The callbacks are called once, one of them. */
+  /** Accepts clients on a bound handle; again after `onRoom`. The callbacks are called once, one of them. */
   listen(
     handle: unknown,
     info: ListenerInfo,
@@ -121,10 +130,17 @@ export class Gateway {
   ): void {
     const server = createSocketServer(true, (open) => {
       this.#connections.add(new ClientConnection(this, listener, open));
+      if (this.#connections.size >= this.#connectionLimit) this.#stopAccepting();
     });
     const listener: GatewayListener = { info, server };
     server.once("error", onError);
     server.listen(handle, this.#settings.backlog, onListening);
+    if (this.#isFull) {
+      // Another listener's clients were faster. It is given again with the others.
+      server.close();
+      onListening();
+      return;
+    }
     this.#listeners.push(listener);
   }
 
@@ -219,8 +235,29 @@ export class Gateway {
     this.#checkDrained();
   }
 
+  /**
+   * Clients wait in the system's backlog then, and are served when there is room: no bytes of theirs are held, and
+   * other gateways may take them. Refusing them with 503 would take a connection for each. Node cannot pause a listener, so it
+   * is closed; the arbiter, which keeps the address, gives another.
+   */
+  #stopAccepting(): void {
+    this.#isFull = true;
+    for (const { server } of this.#listeners) server.close();
+    this.#listeners = [];
+    const now = monotonicMs();
+    if (now - this.#fullLoggedMs < OVERLOAD_LOG_MS) return;
+    this.#fullLoggedMs = now;
+    this.log.warning(`All ${this.#connectionLimit} connections of the gateway are in use; more clients wait`);
+  }
+
   onClosed(connection: ClientConnection): void {
     this.#connections.delete(connection);
+    // A sixteenth, so that not every connection that closes makes the arbiter send listeners.
+    const roomAt = this.#connectionLimit - (this.#connectionLimit >> 4);
+    if (this.#isFull && this.#onDrained === null && this.#connections.size < roomAt) {
+      this.#isFull = false;
+      this.#onRoom();
+    }
     this.#checkDrained();
   }
 

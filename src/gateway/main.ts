@@ -71,7 +71,8 @@ function obey(order: GatewayOrder, handle: unknown): void {
 function start({ settings, age, runDirectory, spoolDirectory }: GatewayOrder & { type: "start" }): void {
   const statsd = settings.statsd === null ? null : new Statsd(settings.statsd);
   const logs = new Logs(settings, statsd);
-  gateway = new Gateway(settings, age, runDirectory, spoolDirectory, logs, statsd);
+  const onRoom = (): void => report({ type: "had-room" });
+  gateway = new Gateway(settings, age, runDirectory, spoolDirectory, logs, statsd, onRoom);
 }
 
 function listen(order: GatewayOrder & { type: "listen" }, handle: unknown): void {

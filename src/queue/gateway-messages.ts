@@ -20,6 +20,7 @@ export interface GatewaySettings extends LogSettings {
   readonly permit_unconventional_http_method: boolean;
   readonly permit_unconventional_http_version: boolean;
   readonly casefold_http_method: boolean;
+  readonly max_connections: number;
   readonly header_timeout: number;
   readonly body_timeout: number;
   readonly write_timeout: number;
@@ -88,6 +89,8 @@ export type GatewayOrder =
 export type GatewayReport =
   | { readonly type: "started" }
   | { readonly type: "listening"; readonly index: number }
+  /** It had stopped to accept, being full, and wants its listeners again. */
+  | { readonly type: "had-room" }
   | {
       readonly type: "listen-failed";
       readonly index: number;

@@ -148,6 +148,17 @@ export const workerProcesses = section("Worker Processes", {
     default: "auto",
     effect: { kind: "none", why: "the gateway has a parser of its own" },
   },
+  /** Connections; `connectionLimit` of the gateway says what 0 means. */
+  max_connections: {
+    summary:
+      "How many connections a gateway may have; more clients wait until one closes. 0 means three quarters of the descriptors it may open.",
+    flags: ["--max-connections"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    own: true,
+  },
   /** Seconds; 0 switches the limit off. */
   header_timeout: {
     summary:

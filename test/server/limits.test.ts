@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { ask } from "../support/client.ts";
+import { ask, type Client } from "../support/client.ts";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
 import { eventually, fileAppears } from "../support/wait.ts";
 import { Server, status } from "./support/server.ts";
@@ -37,6 +37,61 @@ describe("the queue's bounds", () => {
     writeFileSync(join(directory, "go"), "");
     assert.equal((await busy).body, "held busy");
     assert.equal((await server.get("/echo")).body, "/echo");
+  });
+});
+
+describe("max_connections", () => {
+  it("lets more clients wait until a connection closes, and says so", async (t) => {
+    const words = ["--max-connections", "2", "--keep-alive", "60", "--access-logfile", "-", "basics"];
+    const server = await Server.start(t, words);
+    const clients = [await server.connect(), await server.connect(), await server.connect()] as const;
+    const [one, other, waiting] = clients;
+    waiting.send("GET /echo/waited HTTP/1.1\r\nHost: x\r\n\r\n");
+    await server.running.stderr.find(
+      /\[WARNING\] All 2 connections of the gateway are in use; more clients wait/,
+    );
+    for (const client of [one, other, one]) {
+      client.send("GET /echo/in HTTP/1.1\r\nHost: x\r\n\r\n");
+      assert.equal((await client.maybeResponse("GET"))?.body, "/echo/in");
+    }
+    one.close();
+    assert.equal((await waiting.maybeResponse("GET"))?.body, "/echo/waited");
+    await server.running.stdout.find(/\/echo\/waited/);
+    const order = server.running.stdout.text.match(/\/echo\/\w+/g);
+    assert.deepEqual(order, ["/echo/in", "/echo/in", "/echo/in", "/echo/waited"]);
+    for (const client of clients) client.close();
+  });
+
+  it("serves all clients in the end, over every address", async (t) => {
+    const path = join(temporaryDirectory(), "socket");
+    const server = await Server.start(t, ["--max-connections", "3", "--bind", `unix:${path}`, "basics"]);
+    const request = "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, (_, nr) => ask(nr % 2 === 0 ? server.address : { path }, request)),
+    );
+    for (const { final } of answers) assert.equal(final?.body, "/echo");
+    assert.doesNotMatch(server.log, /Gateway|cannot listen/);
+  });
+
+  it("is counted anew by a gateway that takes over, and does not keep a full server from stopping", async (t) => {
+    const server = await Server.start(t, ["--max-connections", "1", "--keep-alive", "60", "basics"], {
+      trouble: /Gateway \(pid:\d+\) was killed/,
+    });
+    const fill = async (): Promise<Client> => {
+      const client = await server.connect();
+      client.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+      assert.equal(status(await client.maybeResponse("GET")), 200);
+      return client;
+    };
+    const first = await fill();
+    process.kill(await server.child(/tunicorn: gateway/), "SIGKILL");
+    assert.equal(await first.rest(), "");
+    const second = await fill();
+    const waiting = await server.connect();
+    await server.running.stop();
+    assert.equal(await second.rest(), "");
+    assert.equal(await waiting.rest(), "");
+    for (const client of [first, second, waiting]) client.close();
   });
 });
 

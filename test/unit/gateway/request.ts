@@ -24,6 +24,7 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     keepalive: 2,
     backlog: 2048,
     limit_request_body: 0,
+    max_connections: 0,
     header_timeout: 30,
     body_timeout: 30,
     write_timeout: 60,

@@ -241,6 +241,7 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   limit_request_fields: int("--limit-request-fields", 100),
   limit_request_field_size: int("--limit-request-field_size", 8190),
   limit_request_body: int("--limit-request-body", 0),
+  max_connections: int("--max-connections", 0),
   header_timeout: int("--header-timeout", 30),
   body_timeout: int("--body-timeout", 30),
   write_timeout: int("--write-timeout", 60),

@@ -61,6 +61,9 @@ interface CommandLine {
   readonly environment: string;
 }
 
+/** Options of Tunicorn alone. */
+const OWN_FLAGS = new Differences("option").listed("tunicorn");
+
 const VALUES = GUNICORNS.flatMap(([name, { default: standard }]) =>
   [...EXPRESSIONS, ...(Array.isArray(standard) ? LISTS : [])].map(
     (expression) => [name, expression] as const,
@@ -78,7 +81,7 @@ function commandLines({
   action,
   type,
 }: Setting<unknown>): CommandLine[] {
-  if (short === "" || long === undefined) return [];
+  if (short === "" || long === undefined || OWN_FLAGS.includes(long)) return [];
   const isFlag = action === "store_true" || action === "store_const";
   const given = isFlag ? [[long], [`${long}=1`]] : argumentsFor(type).map((word) => [long, word]);
   const [first = []] = given;

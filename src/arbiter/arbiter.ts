@@ -26,6 +26,8 @@ import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import type { Loaded } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
 import { Children, type Worker } from "./children.ts";
+import { listenerFacts, nextReload, openControlSocket } from "./control.ts";
+import type { Controlled } from "./control-commands.ts";
 import { Deadlines, LOOK_MS, monotonicMs } from "./deadlines.ts";
 import { gatewaySettings, logSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
@@ -41,6 +43,7 @@ import { RunDirectory } from "./run-directory.ts";
 import { startScreen } from "./start-screen.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { describeExit } from "./worker-exit.ts";
+import { workerStatus } from "./worker-status.ts";
 import type { Zygote } from "./zygote.ts";
 import type { Occasion } from "./zygote-messages.ts";
 
@@ -110,6 +113,7 @@ export class Arbiter implements GenerationEvents {
   #exitCode = 0;
   #exitReason = "";
   #isQuick = false;
+  #reloads = 0;
   /** After WINCH: no gateway accepts, and no worker is needed. */
   #isResting = false;
   /** While stopping: no gateway is left, and so no request. */
@@ -147,6 +151,10 @@ export class Arbiter implements GenerationEvents {
     this.#current = this.#startGeneration(options.loaded, "start", options.zygote);
     setInterval(() => this.#keepDeadlines(), LOOK_MS);
     measureRegularly(options, this.#children);
+    openControlSocket(options.loaded, this.#directory.control, this.#controlled, {
+      ...options,
+      log: this.#log,
+    });
   }
 
   // -- signals ----------------------------------------------------------------------------------------------
@@ -158,6 +166,7 @@ export class Arbiter implements GenerationEvents {
     this.#wake();
     this.reopenLogs();
     this.#options.life.onReloading();
+    this.#reloads++;
     this.#abandonReading();
     const reading = this.#readings;
     const onZygote = (zygote: Zygote): void => {
@@ -242,6 +251,48 @@ export class Arbiter implements GenerationEvents {
     this.#wake();
     const target = this.#current.target + by;
     if (target >= 1) this.#current.retarget(target);
+  }
+
+  /** What the control socket answers from. */
+  get #controlled(): Controlled {
+    const { life, listeners } = this.#options;
+    return {
+      workers: () =>
+        workerStatus(this.#children, this.#scoreboard, (work) => this.#gateways.describeAll(work)),
+      stats: () => ({
+        uptime: Math.round(process.uptime() * 100) / 100,
+        pid: process.pid,
+        workers_current: this.#children.size,
+        workers_target: this.#current.target,
+        workers_spawned: this.#children.everAdded,
+        workers_killed: this.#children.everAdded - this.#children.size,
+        reloads: this.#reloads,
+        dirty_arbiter_pid: null,
+      }),
+      listeners: () => listenerFacts(listeners, this.#addresses),
+      config: () => this.#current.loaded.settings,
+      reload: () => this.reload(),
+      reloaded: () => nextReload(life),
+      reopenLogs: () => this.reopenLogs(),
+      stop: (quick) => this.stop(quick),
+      scale: (by) => this.#scaleTo(this.#current.target + by),
+      retire: (pid) => this.#retire(pid),
+    };
+  }
+
+  #scaleTo(wanted: number): { readonly previous: number; readonly total: number } {
+    const previous = this.#current.target;
+    const total = Math.max(1, wanted);
+    if (this.#state !== "stopping" && total !== previous) this.#current.retarget(total);
+    return { previous, total };
+  }
+
+  #retire(pid: number): boolean {
+    const worker = this.#children.byPid(pid);
+    const generation = [...this.#generations].find(({ number }) => number === worker?.generation);
+    if (worker === undefined || generation === undefined) return false;
+    generation.retire(worker);
+    return true;
   }
 
   /** After log rotation (USR1, HUP). */

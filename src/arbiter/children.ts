@@ -86,6 +86,11 @@ export class Children {
     return [...this.#workers.values()];
   }
 
+  /** How many there have ever been. */
+  get everAdded(): number {
+    return this.#lastAge;
+  }
+
   get size(): number {
     return this.#workers.size;
   }

@@ -6,12 +6,16 @@
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { LogSettings } from "../logging/log-settings.ts";
 import type { GatewayOrder, GatewayReport, GatewaySettings } from "../queue/gateway-messages.ts";
+import type { SlotRecord } from "../queue/scoreboard.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import type { Listener } from "./listeners.ts";
 import type { RunDirectory } from "./run-directory.ts";
 
 /** A gateway that died this soon after its start is started again only after as long, ms. */
 const RESTART_PAUSE_MS = 1000;
+
+/** How long a gateway may take to say what it is on, ms. */
+const DESCRIBE_MS = 1000;
 
 export interface GatewaysEvents {
   /** Every listener is open. Called for each gateway, also for one started again. */
@@ -42,6 +46,9 @@ export class Gateways {
   readonly #events: GatewaysEvents;
   readonly #processes = new Map<GatewayProcess, Progress>();
   #logs: GatewayOrder | null = null;
+  /** Questions that wait for their answer, by number. */
+  readonly #descriptions = new Map<number, (requests: readonly (string | null)[]) => void>();
+  #lastDescription = 0;
   #lastAge = 0;
   #capacity = 0;
   #isQueueOpen = false;
@@ -86,6 +93,34 @@ export class Gateways {
 
   order(order: GatewayOrder): void {
     for (const gateway of this.#processes.keys()) gateway.order(order);
+  }
+
+  /** The request lines of what workers are on, by `GATEWAY:TICKET`. */
+  async describeAll(work: readonly SlotRecord[]): Promise<ReadonlyMap<string, string>> {
+    const lines = new Map<string, string>();
+    for (const age of new Set(work.map(({ gateway }) => gateway))) {
+      const tickets = work.filter(({ gateway }) => gateway === age).map(({ ticket }) => ticket);
+      const requests = await this.#describe(age, tickets);
+      requests.forEach((request, index) => {
+        if (request !== null) lines.set(`${age}:${tickets[index]}`, request);
+      });
+    }
+    return lines;
+  }
+
+  /** The request lines of a gateway's tickets; empty when it does not answer. */
+  #describe(age: number, tickets: readonly number[]): Promise<readonly (string | null)[]> {
+    const nr = ++this.#lastDescription;
+    return new Promise((resolve) => {
+      const done = (requests: readonly (string | null)[]): void => {
+        clearTimeout(timer);
+        this.#descriptions.delete(nr);
+        resolve(requests);
+      };
+      const timer = setTimeout(() => done([]), DESCRIBE_MS);
+      this.#descriptions.set(nr, done);
+      this.orderOne(age, { type: "describe", nr, tickets });
+    });
   }
 
   orderOne(age: number, order: GatewayOrder): void {
@@ -181,6 +216,9 @@ export class Gateways {
         if (this.#hasListened)
           this.#log.error(`Gateway (pid:${gateway.pid}) cannot listen: ${report.message}`);
         else this.#events.onStartFailed(`cannot listen: ${report.message}`);
+        return;
+      case "described":
+        this.#descriptions.get(report.nr)?.(report.requests);
         return;
       default:
         report satisfies never;

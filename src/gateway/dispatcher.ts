@@ -22,6 +22,8 @@ import type { WorkerStream } from "./worker-stream.ts";
 
 /** A request that waits for, or is being given, its reply. */
 export interface Exchange {
+  /** Method and target, for people. */
+  readonly requestLine?: string;
   /** The id of its ticket, kept by the dispatcher; 0 when it has none. */
   ticket: number;
   /** Whether part of the reply has arrived. */
@@ -346,6 +348,10 @@ export class Dispatcher {
       queued.exchange.onWorkerDied(reason, ranMs, pid);
     }
     this.#probeForLost();
+  }
+
+  maybeRequestLine(ticket: number): string | undefined {
+    return this.#queued.get(ticket)?.exchange.requestLine;
   }
 
   timeOut(ticket: number, ranMs: number, pid: number): void {

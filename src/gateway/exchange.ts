@@ -259,6 +259,10 @@ export class HttpExchange implements Exchange, AccessRecord {
     return this.#client.remoteAddress;
   }
 
+  get requestLine(): string {
+    return `${this.head.method} ${this.head.target}`;
+  }
+
   get method(): string {
     return this.head.method;
   }

@@ -215,6 +215,10 @@ export class Gateway {
     this.#queue.timeOut(ticket, ranMs, pid);
   }
 
+  describe(tickets: readonly number[]): (string | null)[] {
+    return tickets.map((ticket) => this.#dispatcher?.maybeRequestLine(ticket) ?? null);
+  }
+
   reopenLogs(): void {
     this.log.reopen();
     this.#requestLog.reopen();

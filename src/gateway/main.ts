@@ -54,6 +54,9 @@ function obey(order: GatewayOrder, handle: unknown): void {
     case "time-out":
       started().timeOut(order.ticket, order.ranMs, order.pid);
       return;
+    case "describe":
+      report({ type: "described", nr: order.nr, requests: started().describe(order.tickets) });
+      return;
     case "reopen-logs":
       started().reopenLogs();
       return;

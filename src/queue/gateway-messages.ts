@@ -80,6 +80,8 @@ export type GatewayOrder =
     }
   /** The request ran past `timeout`: answer 504. */
   | { readonly type: "time-out"; readonly ticket: number; readonly pid: number; readonly ranMs: number }
+  /** Report the request lines of these tickets. `nr` comes back. */
+  | { readonly type: "describe"; readonly nr: number; readonly tickets: readonly number[] }
   | { readonly type: "reopen-logs" }
   /** The log process listens at `path`; `settings` are those of its generation. */
   | { readonly type: "set-logs"; readonly settings: LogSettings; readonly path: string | null }
@@ -87,6 +89,8 @@ export type GatewayOrder =
   | { readonly type: "drain" };
 
 export type GatewayReport =
+  /** Null for a ticket that is answered already. */
+  | { readonly type: "described"; readonly nr: number; readonly requests: readonly (string | null)[] }
   | { readonly type: "started" }
   | { readonly type: "listening"; readonly index: number }
   /** It had stopped to accept, being full, and wants its listeners again. */

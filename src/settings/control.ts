@@ -4,19 +4,16 @@
  * Runs in: arbiter.
  */
 import { controlSocket } from "./places.ts";
-import { type Effect, section } from "./setting.ts";
+import { section } from "./setting.ts";
 import { bool, positiveInt } from "./validators.ts";
-
-const NONE: Effect = { kind: "none", why: "there is no control socket yet" };
 
 export const control = section("Control", {
   control_socket: {
-    summary: "The path of the control socket.",
+    summary: "The path of the control socket. Without it, each instance has its own in its run directory.",
     flags: ["--control-socket"],
     metavar: "PATH",
     validate: controlSocket,
     default: null,
-    effect: NONE,
   },
   control_socket_mode: {
     summary: "The mode of the control socket, for example 0660.",
@@ -25,7 +22,6 @@ export const control = section("Control", {
     type: "auto_int",
     validate: positiveInt,
     default: 0o600,
-    effect: NONE,
   },
   control_socket_disable: {
     summary: "Have no control socket.",

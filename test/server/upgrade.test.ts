@@ -36,7 +36,7 @@ describe("an upgrade (USR2)", () => {
     await eventually(() => existsSync(pidfile) && readFileSync(pidfile, "utf8") === `${second}\n`);
     assert.equal(existsSync(`${pidfile}.2`), false);
     await load.reaches(load.answered + 50);
-    assert.deepEqual(await load.stop(), []);
+    assert.deepEqual(await load.stop(), [], server.log);
     // The Unix socket is still there, and the second arbiter's now.
     const client = await Client.connect({ path: socket });
     client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");

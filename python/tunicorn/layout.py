@@ -56,6 +56,12 @@ FRAME_BODY = 4
 FRAME_END = 5
 FRAME_FAIL = 6
 FRAME_EARLY_HINTS = 7
+FRAME_FILE = 8
+
+# device, inode, offset, length, head length
+FILE_INFO = Struct("<QQQQI4x")
+# ticket, whether the gateway has taken the file
+FILE_ANSWER = Struct("<I?")
 
 FLAG_CLOSE = 1
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 import os
 import socket
 
+from .file_wrapper import FilePart
 from .layout import (
+    FILE_ANSWER,
+    FILE_INFO,
     FRAME_BODY,
     FRAME_EARLY_HINTS,
     FRAME_END,
     FRAME_FAIL,
+    FRAME_FILE,
     FRAME_HEAD,
     FRAME_HEADER,
     FRAME_HELLO,
@@ -62,6 +66,31 @@ class ReplyStream:
 
     def early_hints(self, ticket: int, lines: bytes) -> None:
         self._write(FRAME_HEADER.pack(len(lines), FRAME_EARLY_HINTS, 0, 103, ticket, len(lines), -1) + lines)
+
+    def file(self, ticket: int, head: ResponseHead, part: FilePart) -> bool:
+        """Offers a file as the body. Returns whether the gateway sends it; then `end` is all that is left to do."""
+        info = FILE_INFO.pack(part.device, part.inode, part.offset, part.length, len(head.block))
+        payload = info + head.block + part.path
+        size = len(payload)
+        self._write(
+            FRAME_HEADER.pack(
+                size, FRAME_FILE, head.flags, head.status_code, ticket, size, head.content_length
+            ),
+            payload,
+        )
+        while True:
+            answered, is_taken = FILE_ANSWER.unpack(self._read(FILE_ANSWER.size))
+            if answered == ticket:
+                return bool(is_taken)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            data = self._socket.recv(size, socket.MSG_WAITALL)
+        except OSError as error:
+            raise GatewayGone from error
+        if len(data) < size:
+            raise GatewayGone
+        return data
 
     def close(self) -> None:
         self._socket.close()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
+from .file_wrapper import FileWrapper, maybe_file_part
 from .reply import ReplyStream
 from .response_head import ResponseHead, early_hint_lines
 
@@ -90,10 +91,24 @@ class WSGIRequest:
         if kind is list or kind is tuple:
             self._finish(_join(result))
             return
+        if kind is FileWrapper and self._hand_over(result):
+            return
         write = self.write
         for item in result:
             write(item)
         self._finish(b"")
+
+    def _hand_over(self, wrapper: Any) -> bool:
+        """Whether the gateway sends the file, so that there is nothing left to do."""
+        head = self._head
+        if head is None or self._head_sent:
+            return False
+        part = maybe_file_part(wrapper.filelike, head.content_length)
+        if part is None or not self._stream.file(self._ticket, head, part):
+            return False
+        self._head_sent = self._answered = True
+        self._stream.end(self._ticket)
+        return True
 
     def _finish(self, rest: bytes) -> None:
         """Sends the last bytes and the end."""

@@ -11,6 +11,7 @@
 import type { Socket } from "node:net";
 import { monotonicMs } from "./clock.ts";
 import { type ClientSide, HttpExchange } from "./exchange.ts";
+import { FileSender } from "./file-sender.ts";
 import type { Provenance } from "./forwarded.ts";
 import type { Gateway, GatewayListener } from "./gateway.ts";
 import { ChunkedReader } from "./http1/chunked-reader.ts";
@@ -237,6 +238,19 @@ export class ClientConnection implements ClientSide {
 
   write(bytes: Uint8Array): void {
     this.#outbox.write(bytes);
+  }
+
+  get isGone(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  sendFile(
+    fd: number,
+    offset: number,
+    length: number,
+    onDone: (sentBytes: number, error: Error | null) => void,
+  ): void {
+    new FileSender(this.#socket, this.#outbox, fd, offset, length, onDone);
   }
 
   get isWaiting(): boolean {

@@ -6,6 +6,7 @@
  *
  * Runs in: gateway.
  */
+import { close } from "node:fs";
 import type { AccessRecord } from "../logging/access-log.ts";
 import type { AccessLogRecord } from "../logging/log-channel.ts";
 import {
@@ -14,6 +15,7 @@ import {
   FRAME_EARLY_HINTS,
   FRAME_END,
   FRAME_FAIL,
+  FRAME_FILE,
   FRAME_HEAD,
   FRAME_WHOLE,
 } from "../queue/layout.ts";
@@ -21,6 +23,7 @@ import type { FrameHeader } from "../queue/reply-reader.ts";
 import { httpDate, monotonicMs } from "./clock.ts";
 import type { Exchange } from "./dispatcher.ts";
 import { percentDecode } from "./environ.ts";
+import { type HandedFile, openHandedFile, readHandedFile } from "./file-sender.ts";
 import type { Provenance } from "./forwarded.ts";
 import { errorResponse } from "./http1/error-page.ts";
 import type { RequestHead } from "./http1/request-head.ts";
@@ -33,6 +36,15 @@ import type { WorkerStream } from "./worker-stream.ts";
 export interface ClientSide {
   readonly remoteAddress: string;
   write(bytes: Uint8Array): void;
+  /** Whether it has left. */
+  readonly isGone: boolean;
+  /** Sends a part of a file, whose descriptor it takes over; `onDone` is not called when the client leaves before. */
+  sendFile(
+    fd: number,
+    offset: number,
+    length: number,
+    onDone: (sentBytes: number, error: Error | null) => void,
+  ): void;
   /** Whether anything waits for the client to take it. */
   readonly isWaiting: boolean;
   /** Whether so much waits for the client that the worker should wait too. */
@@ -73,6 +85,8 @@ export class HttpExchange implements Exchange, AccessRecord {
   /** Body bytes that Content-Length still allows. */
   #remaining = Number.POSITIVE_INFINITY;
   #frameEndsReply = false;
+  /** A file is the body: it is being looked at, or the gateway sends it and the worker is out of it. */
+  #file: "none" | "offered" | "taken" = "none";
   #fieldLines: Buffer = NO_BYTES;
 
   constructor(
@@ -110,14 +124,17 @@ export class HttpExchange implements Exchange, AccessRecord {
         this.#sendBody(bytes, start, end);
         break;
       case FRAME_END:
-        this.#finish();
+        if (this.#file === "none") this.#finish();
         return true;
       case FRAME_FAIL:
-        this.#fail(500, "");
+        if (this.#file === "none") this.#fail(500, "");
         return true;
       case FRAME_EARLY_HINTS:
         this.#sendEarlyHints(bytes, start, end);
         break;
+      case FRAME_FILE:
+        this.#considerFile(stream, { ...frame }, Buffer.from(bytes.subarray(start, end)));
+        return false;
       default:
         throw new Error(`reply frame of unknown kind ${frame.kind}`);
     }
@@ -143,48 +160,58 @@ export class HttpExchange implements Exchange, AccessRecord {
   }
 
   #begin(frame: FrameHeader, bytes: Buffer, start: number, end: number, complete: boolean): void {
-    const { method, minorVersion } = this.head;
     const bodyStart = start + frame.headLength;
     const isWhole = frame.kind === FRAME_WHOLE;
-    const framing = responseFraming({
-      method,
-      minorVersion,
-      status: frame.status,
-      contentLength: frame.contentLength,
-      // Known from the frame's header, however the frame was cut into reads.
-      wholeLength: isWhole ? frame.payloadLength - frame.headLength : -1,
-      keepAlive: this.#keepAlive && (frame.flags & FLAG_CLOSE) === 0,
-    });
-    this.isAnswering = true;
-    this.status = frame.status;
-    this.#framing = framing;
-    if (framing.body === "length" && frame.contentLength >= 0) this.#remaining = frame.contentLength;
-    const statusEnd = bytes.indexOf(CR, start);
-    const fieldsStart = statusEnd + 2;
-    const fieldLines = bytes.subarray(fieldsStart, bodyStart);
-    // For the access log, which a reply of several frames reaches when `bytes` are others.
-    this.#fieldLines = isWhole && complete ? fieldLines : Buffer.from(fieldLines);
+    // Known from the frame's header, however the frame was cut into reads.
+    const framing = this.#decideFraming(frame, isWhole ? frame.payloadLength - frame.headLength : -1);
     // A whole small response is one write; else the body follows in writes of its own.
     const inOne = isWhole && complete && framing.body === "length" && end - bodyStart <= ONE_WRITE_BYTES;
     const bodyEnd = inOne ? Math.min(end, bodyStart + this.#remaining) : bodyStart;
-    this.#client.write(
-      buildResponseHead({
-        minorVersion,
-        status: bytes.toString("latin1", start, statusEnd),
-        date: httpDate(),
-        connection: framing.close ? "close" : "keep-alive",
-        chunked: framing.body === "chunked",
-        contentLength: framing.contentLengthToAdd,
-        fieldLines: this.#fieldLines,
-        body: inOne ? bytes.subarray(bodyStart, bodyEnd) : undefined,
-      }),
-    );
+    this.#writeHead(framing, bytes, start, bodyStart, inOne ? bytes.subarray(bodyStart, bodyEnd) : undefined);
+    // For the access log, which a reply of several frames reaches when `bytes` are others.
+    if (!isWhole || !complete) this.#fieldLines = Buffer.from(this.#fieldLines);
     if (inOne) {
       this.bodyBytes = bodyEnd - bodyStart;
       this.#remaining -= this.bodyBytes;
     } else {
       this.#sendBody(bytes, bodyStart, end);
     }
+  }
+
+  #writeHead(
+    framing: ResponseFraming,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    body: Uint8Array | undefined,
+  ): void {
+    const statusEnd = bytes.indexOf(CR, start);
+    this.#fieldLines = bytes.subarray(statusEnd + 2, end);
+    this.#client.write(
+      buildResponseHead({
+        minorVersion: this.head.minorVersion,
+        status: bytes.toString("latin1", start, statusEnd),
+        date: httpDate(),
+        connection: framing.close ? "close" : "keep-alive",
+        chunked: framing.body === "chunked",
+        contentLength: framing.contentLengthToAdd,
+        fieldLines: this.#fieldLines,
+        body,
+      }),
+    );
+  }
+
+  /** `wholeLength`: bytes of the body, -1 when they are not known yet. */
+  #decideFraming(frame: FrameHeader, wholeLength: number): ResponseFraming {
+    const { method, minorVersion } = this.head;
+    const { status, contentLength, flags } = frame;
+    const keepAlive = this.#keepAlive && (flags & FLAG_CLOSE) === 0;
+    const framing = responseFraming({ method, minorVersion, status, contentLength, wholeLength, keepAlive });
+    this.isAnswering = true;
+    this.status = status;
+    this.#framing = framing;
+    if (framing.body === "length" && contentLength >= 0) this.#remaining = contentLength;
+    return framing;
   }
 
   #sendBody(bytes: Buffer, start: number, end: number): void {
@@ -215,15 +242,52 @@ export class HttpExchange implements Exchange, AccessRecord {
     this.#client.onAnswered(this, framing.close || isShort);
   }
 
+  // -- a file as the body ------------------------------------------------------------------------------------
+
+  /** The worker waits for the answer, and sends the body itself when it is no. */
+  #considerFile(stream: WorkerStream, frame: FrameHeader, payload: Buffer): void {
+    const offered = readHandedFile(payload);
+    this.#file = "offered";
+    openHandedFile(offered, (fd) => {
+      const isWanted = this.#file === "offered" && !this.#client.isGone;
+      stream.answerFile(frame.ticket, fd !== null || !isWanted);
+      this.#file = fd === null && isWanted ? "none" : "taken";
+      if (fd !== null && !isWanted) close(fd);
+      else if (fd !== null) this.#sendFile(frame, offered, fd);
+    });
+  }
+
+  #sendFile(frame: FrameHeader, { head, offset, length }: HandedFile, fd: number): void {
+    const framing = this.#decideFraming(frame, length);
+    this.#writeHead(framing, head, 0, head.length, undefined);
+    if (framing.body === "none") {
+      close(fd);
+      this.#finish();
+      return;
+    }
+    this.#client.sendFile(fd, offset, length, (sentBytes, error) => {
+      this.bodyBytes = sentBytes;
+      this.#remaining -= sentBytes;
+      if (error === null) {
+        this.#finish();
+        return;
+      }
+      this.#client.logLost(this, 500, `A file could not be read on (${error.message}) for`);
+      this.#fail(500, "");
+    });
+  }
+
   // -- replies that cannot be given -------------------------------------------------------------------------
 
   onWorkerDied(reason: string, ranMs: number, pid: number): void {
+    if (this.#file === "taken") return;
     this.workerPid = pid;
     this.#client.logLost(this, 502, `worker (pid:${pid}) ${reason} after ${(ranMs / 1e3).toFixed(3)}s in`);
     this.#fail(502, "The worker process that was handling this request died.");
   }
 
   onTimedOut(ranMs: number, pid: number): void {
+    if (this.#file === "taken") return;
     this.workerPid = pid;
     this.#client.logLost(this, 504, `worker (pid:${pid}) timed out after ${(ranMs / 1e3).toFixed(3)}s in`);
     this.#fail(504, "The application did not answer in time.");
@@ -245,6 +309,7 @@ export class HttpExchange implements Exchange, AccessRecord {
   /** The client gets `status`, or is cut off when it has begun to get something else. */
   #fail(status: number, message: string): void {
     this.body.discard();
+    this.#file = "none";
     if (this.isAnswering) {
       this.#client.cut(this.#framing?.body === "close");
       return;

@@ -7,7 +7,7 @@
  * Runs in: gateway.
  */
 import type { Server, Socket } from "node:net";
-import { FRAME_HELLO, PROTOCOL_VERSION } from "../queue/layout.ts";
+import { FILE_ANSWER, FRAME_HELLO, PROTOCOL_VERSION } from "../queue/layout.ts";
 import { type FrameHeader, ReplyReader, type ReplySink } from "../queue/reply-reader.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { createSocketServer, type OpenSocket } from "./socket-server.ts";
@@ -63,6 +63,14 @@ export class WorkerStream implements ReplySink {
 
   onMore(ticket: number, bytes: Buffer, start: number, end: number, complete: boolean): void {
     this.#dispatcher.onReplyMore(this, ticket, bytes, start, end, complete);
+  }
+
+  /** Whether the gateway sends the file that was offered (PROTOCOL.md §5). */
+  answerFile(ticket: number, isTaken: boolean): void {
+    const answer = Buffer.alloc(FILE_ANSWER.bytes);
+    answer.writeUInt32LE(ticket, FILE_ANSWER.ticket);
+    answer[FILE_ANSWER.isTaken] = isTaken ? 1 : 0;
+    this.#socket.write(answer);
   }
 
   pause(): void {

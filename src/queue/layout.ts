@@ -74,6 +74,20 @@ export const FRAME_BODY = 4;
 export const FRAME_END = 5;
 export const FRAME_FAIL = 6;
 export const FRAME_EARLY_HINTS = 7;
+export const FRAME_FILE = 8;
+
+/** Offsets in the payload of a FILE frame; the head follows, then the path. */
+export const FILE = {
+  device: 0,
+  inode: 8,
+  offset: 16,
+  length: 24,
+  headLength: 32,
+  infoBytes: 40,
+} as const;
+
+/** Offsets in the answer to a FILE frame. */
+export const FILE_ANSWER = { ticket: 0, isTaken: 4, bytes: 5 } as const;
 
 /** Frame flag: the application sent `Connection: close`. */
 export const FLAG_CLOSE = 1;

@@ -31,13 +31,13 @@ export const serverMechanics = section("Server Mechanics", {
   },
   /** Inverted, as in Gunicorn: any value but None means not to use it. */
   sendfile: {
-    summary: "Whether files are sent without being read by the worker. The option switches it off.",
+    summary:
+      "Whether files of wsgi.file_wrapper are sent by the gateway, with the worker free at once. The option switches it off.",
     flags: ["--no-sendfile"],
     action: "store_const",
     const: false,
     validate: boolOrNull,
     default: null,
-    effect: { kind: "none", why: "the gateway sends the files" },
   },
   reuse_port: {
     summary: "Let other processes listen on the same TCP addresses (SO_REUSEPORT).",

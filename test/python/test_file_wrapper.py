@@ -2,9 +2,73 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
+import tempfile
+from pathlib import Path
 
-from tunicorn.file_wrapper import BLOCK_BYTES, FileWrapper
+import pytest
+
+from tunicorn.file_wrapper import BLOCK_BYTES, FilePart, FileWrapper, maybe_file_part
+
+SIZE = 3 * BLOCK_BYTES
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(SIZE))
+    return path
+
+
+def part_of(path: Path, offset: int, length: int) -> FilePart:
+    info = path.stat()
+    return FilePart(os.fsencode(path), info.st_dev, info.st_ino, offset, length)
+
+
+def test_a_plain_file_is_handed_over_from_where_it_stands(path: Path) -> None:
+    with path.open("rb") as file:
+        file.read(10)
+        assert maybe_file_part(file, -1) == part_of(path, 10, SIZE - 10)
+        assert maybe_file_part(file, BLOCK_BYTES + 1) == part_of(path, 10, BLOCK_BYTES + 1)
+        assert maybe_file_part(file, 2 * SIZE) == part_of(path, 10, SIZE - 10)
+
+
+def test_so_is_an_unbuffered_and_a_temporary_one(path: Path) -> None:
+    with path.open("rb", buffering=0) as file:
+        assert maybe_file_part(file, -1) == part_of(path, 0, SIZE)
+    with tempfile.NamedTemporaryFile() as temporary:
+        temporary.write(bytes(SIZE))
+        temporary.seek(0)
+        assert maybe_file_part(temporary, -1) == part_of(Path(temporary.name), 0, SIZE)
+
+
+def test_what_one_block_holds_is_not_worth_it(path: Path) -> None:
+    with path.open("rb") as file:
+        assert maybe_file_part(file, BLOCK_BYTES) is None
+        file.seek(SIZE - BLOCK_BYTES)
+        assert maybe_file_part(file, -1) is None
+
+
+def test_what_reads_otherwise_than_its_descriptor_is_not_handed_over(path: Path) -> None:
+    compressed = path.with_suffix(".gz")
+    with gzip.open(compressed, "wb", compresslevel=0) as file:
+        file.write(bytes(SIZE))
+    with gzip.open(compressed) as file:
+        assert file.fileno() >= 0
+        assert maybe_file_part(file, -1) is None
+    with path.open() as text:
+        assert maybe_file_part(text, -1) is None
+    assert maybe_file_part(io.BytesIO(bytes(SIZE)), -1) is None
+
+
+def test_neither_is_a_closed_file_nor_one_that_is_no_regular_file(path: Path) -> None:
+    file = path.open("rb")
+    file.close()
+    assert maybe_file_part(file, -1) is None
+    with Path("/dev/zero").open("rb") as device:
+        assert maybe_file_part(device, 2 * SIZE) is None
 
 
 def test_the_file_comes_in_blocks_from_where_it_stands() -> None:

@@ -58,6 +58,11 @@ def test_structs_have_the_offsets_of_the_other_side() -> None:
     assert frame.pop("headerBytes") == layout.FRAME_HEADER.size
     assert offsets_of(layout.RECORD_HEADER) == list(record.values())
     assert offsets_of(layout.FRAME_HEADER) == list(frame.values())
+    file, answer = offsets["file"], offsets["fileAnswer"]
+    assert file.pop("infoBytes") == layout.FILE_INFO.size
+    assert answer.pop("bytes") == layout.FILE_ANSWER.size
+    assert offsets_of(layout.FILE_INFO) == list(file.values())
+    assert offsets_of(layout.FILE_ANSWER) == list(answer.values())
     identity = offsets_of(layout.SLOT_IDENTITY)
     work = [layout.SLOT_WORK_OFFSET + offset for offset in offsets_of(layout.SLOT_WORK)]
     assert [*identity, *work, layout.SLOT_RETIRE_SEEN_OFFSET] == list(slot.values())

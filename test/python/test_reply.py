@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tunicorn.file_wrapper import FilePart
 from tunicorn.layout import (
+    FILE_ANSWER,
+    FILE_INFO,
     FRAME_BODY,
     FRAME_END,
     FRAME_FAIL,
+    FRAME_FILE,
     FRAME_HEAD,
     FRAME_HEADER,
     FRAME_HELLO,
@@ -186,3 +190,29 @@ def test_a_stream_that_was_dropped_is_connected_anew(gateway: Gateway) -> None:
         assert read_frame(second) == HELLO
         assert read_frame(second) == (FRAME_END, TICKET, b"")
     streams.drop(GATEWAY)
+
+
+PART = FilePart(b"/srv/file", 1, 2, 10, 70000)
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_file_is_offered_and_the_answer_is_waited_for(gateway: Gateway, is_taken: bool) -> None:
+    stream, accepted = gateway.stream()
+    with accepted:
+        # The first is of a request that was given up while it waited.
+        accepted.sendall(FILE_ANSWER.pack(TICKET - 1, not is_taken) + FILE_ANSWER.pack(TICKET, is_taken))
+        assert stream.file(TICKET, HEAD, PART) is is_taken
+        kind, ticket, payload = read_frame(accepted)
+        assert (kind, ticket) == (FRAME_FILE, TICKET)
+        assert FILE_INFO.unpack_from(payload) == (1, 2, 10, 70000, len(BLOCK))
+        assert payload[FILE_INFO.size :] == BLOCK + b"/srv/file"
+    stream.close()
+
+
+def test_a_gateway_that_leaves_instead_of_answering_is_gone(gateway: Gateway) -> None:
+    stream, accepted = gateway.stream()
+    with accepted:
+        accepted.shutdown(socket.SHUT_WR)
+        with pytest.raises(GatewayGone):
+            stream.file(TICKET, HEAD, PART)
+    stream.close()

@@ -23,6 +23,7 @@ const HEAD = requestHead("HEAD / HTTP/1.1", "Host: a");
 class Client implements ClientSide {
   readonly remoteAddress = "192.0.2.1";
   isWaiting = false;
+  isGone = false;
   isFull = false;
   sent = "";
   writes = 0;
@@ -32,6 +33,10 @@ class Client implements ClientSide {
   write(bytes: Uint8Array): void {
     this.sent += Buffer.from(bytes).toString("latin1");
     this.writes++;
+  }
+
+  sendFile(): void {
+    assert.fail("the tests with real processes send files");
   }
 
   whenRoom(callback: () => void): void {

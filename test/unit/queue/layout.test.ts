@@ -28,7 +28,8 @@ describe("the queue's layout", () => {
   });
 
   it("has the offsets that Python's structs have", () => {
-    assert.deepEqual({ record: layout.RECORD, slot: layout.SLOT, frame: layout.FRAME }, offsets);
+    const { RECORD: record, SLOT: slot, FRAME: frame, FILE: file, FILE_ANSWER: fileAnswer } = layout;
+    assert.deepEqual({ record, slot, frame, file, fileAnswer }, offsets);
   });
 
   it("writes a batch of tickets in one write that is atomic", () => {

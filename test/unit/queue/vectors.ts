@@ -33,7 +33,7 @@ interface StoredCase {
 export interface LayoutVector {
   readonly constants: Readonly<Record<string, number | string>>;
   readonly files: { readonly arena: string; readonly replies: string };
-  readonly offsets: Readonly<Record<"record" | "slot" | "frame", VectorFields>>;
+  readonly offsets: Readonly<Record<"record" | "slot" | "frame" | "file" | "fileAnswer", VectorFields>>;
 }
 
 export const FRAME_FILES = ["hello", "whole", "head", "body", "end", "fail", "early-hints"] as const;

@@ -79,6 +79,10 @@ class Slot:
     def retiring(self) -> None:
         SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_RETIRING, 0, 0, 0.0, self._served)
 
+    def reserve(self) -> None:
+        """Before the fork of the worker that will occupy it: what an earlier one has seen does not count."""
+        self._board[self._identity_offset + SLOT_RETIRE_SEEN_OFFSET] = 0
+
     def retire_seen(self) -> None:
         """The order to retire has arrived; the zygote repeats it until then. Safe in a signal handler."""
         self._board[self._identity_offset + SLOT_RETIRE_SEEN_OFFSET] = 1

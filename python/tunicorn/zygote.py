@@ -139,6 +139,7 @@ class Zygote:
 
     def _fork(self, age: int, first_slot: int) -> Worker | None:
         slots = [Slot(self._board, first_slot + thread) for thread in range(self._settings.threads)]
+        slots[0].reserve()
         worker = self._server.new_worker(age)
         try:
             self._server.call("pre_fork", worker)

@@ -5,6 +5,7 @@
  * Runs in: arbiter.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { currentConfiguration } from "../cli/print-config.ts";
 import { maybeIdentity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import { Logs } from "../logging/logs.ts";
@@ -69,6 +70,7 @@ async function start(
   const log = logs.error;
   const upgrade = new Upgrade(log);
   process.title = `tunicorn: master${upgrade.suffix} [${resolved.processName}]`;
+  log.debug(currentConfiguration(loaded));
   log.info(`Starting tunicorn ${VERSION}`);
   for (const notice of resolved.notices) log.warning(notice);
   const pidPath = settings.pidfile === null ? null : settings.pidfile + upgrade.suffix;

@@ -24,6 +24,12 @@ export function printedSettings(loaded: Loaded): string {
     .join("");
 }
 
+/** What the log says at the level debug, in the order of the table. */
+export function currentConfiguration({ settings }: Loaded): string {
+  const lines = Object.entries(settings).map(([name, value]) => `  ${name}: ${shownSetting(name, value)}`);
+  return `Current configuration:\n${lines.join("\n")}`;
+}
+
 /** One object, in which each setting says where its value comes from. */
 export function printedAsJson({ settings, sources }: Loaded): string {
   const values: Readonly<Record<string, unknown>> = settings;

@@ -89,6 +89,8 @@ def test_the_next_worker_on_a_slot_begins_anew(board: mmap.mmap) -> None:
     old.busy(7, 77)
     old.retire_seen()
     new = Slot(board, 0)
+    new.reserve()
+    assert not new.has_seen_retire(), "already before it boots, or an order to retire would not be repeated"
     new.occupy(AGE + 1, GENERATION)
     assert work(board, 0) == (SLOT_IDLE, 0, 0, 0.0, 0)
     assert not new.has_seen_retire()

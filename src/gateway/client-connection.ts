@@ -25,6 +25,8 @@ import type { ProxyHeaderReader } from "./proxy-protocol.ts";
 import { RequestBody } from "./request-body.ts";
 import type { OpenSocket } from "./socket-server.ts";
 
+/** How long an idle connection may still bring a request when the gateway leaves, ms. */
+const DRAIN_IDLE_MS = 200;
 /** How long a client that was told to go may take to do so, ms (RFC 9112 §9.6: a close that loses no response). */
 const LINGER_MS = 2_000;
 /** How long the request of a client that has ended its side may wait for a worker, ms. */
@@ -391,9 +393,12 @@ export class ClientConnection implements ClientSide {
     else this.#socket.destroy();
   }
 
-  /** The gateway leaves: an idle connection is closed, one with a request is closed after its response. */
+  /**
+   * The gateway leaves: a connection with a request is closed after its response. An idle one is closed a moment later: a
+   * request may be on its way, and is answered with `Connection: close`.
+   */
   drain(): void {
-    if (this.isIdle) this.#linger();
+    if (this.isIdle) this.#deadlineMs = Math.min(this.#deadlineMs, monotonicMs() + DRAIN_IDLE_MS);
   }
 
   /** The client sends no more (it may still read). */

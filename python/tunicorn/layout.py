@@ -34,12 +34,15 @@ SCOREBOARD_HEADER_BYTES = 64
 SLOT_BYTES = 64
 SLOT_WORK_OFFSET = 12
 SLOT_RETIRE_SEEN_OFFSET = 40
+SLOT_OVERDUE_OFFSET = 44
 
 # age, pid, generation
 SLOT_IDENTITY = Struct("<3I")
 # state, gateway, ticket, started ms; then the same with the requests served
 SLOT_CLAIM = Struct("<B3xIId")
 SLOT_WORK = Struct("<B3xIIdQ")
+# gateway, ticket
+SLOT_OVERDUE = Struct("<2I")
 
 SLOT_FREE = 0
 SLOT_IDLE = 1
@@ -71,6 +74,10 @@ SCOREBOARD_FILE = "scoreboard"
 
 def arena_file(gateway: int) -> str:
     return f"arena-{gateway}"
+
+
+def stacks_file(age: int) -> str:
+    return f"stacks-{age}"
 
 
 def replies_file(gateway: int) -> str:

@@ -121,6 +121,10 @@ class ReplyStream:
                 self._socket.sendall(memoryview(data)[sent - len(header) :])
         except OSError as error:
             raise GatewayGone from error
+        except BaseException:
+            # RequestTimeout in the middle of a frame: whatever came next would be taken for the rest of it.
+            self._socket.close()
+            raise
 
 
 class ReplyStreams:

@@ -22,6 +22,8 @@ from .layout import (
     SLOT_CLAIM,
     SLOT_IDENTITY,
     SLOT_IDLE,
+    SLOT_OVERDUE,
+    SLOT_OVERDUE_OFFSET,
     SLOT_RETIRE_SEEN_OFFSET,
     SLOT_RETIRING,
     SLOT_WORK,
@@ -45,18 +47,20 @@ def open_scoreboard(path: str) -> mmap.mmap:
 class Slot:
     """The slot of one thread."""
 
-    __slots__ = ("_board", "_identity_offset", "_served", "_work_offset", "number")
+    __slots__ = ("_board", "_identity_offset", "_overdue_offset", "_served", "_work_offset", "number")
 
     def __init__(self, board: mmap.mmap, number: int) -> None:
         self._board = board
         self._identity_offset = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES
         self._work_offset = self._identity_offset + SLOT_WORK_OFFSET
+        self._overdue_offset = self._identity_offset + SLOT_OVERDUE_OFFSET
         self._served = 0
         self.number = number
 
     def occupy(self, age: int, generation: int) -> None:
         SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_IDLE, 0, 0, 0.0, 0)
         self._board[self._identity_offset + SLOT_RETIRE_SEEN_OFFSET] = 0
+        self.set_overdue(0, 0)
         SLOT_IDENTITY.pack_into(self._board, self._identity_offset, age, os.getpid(), generation)
 
     def busy(self, gateway: int, ticket: int) -> None:
@@ -82,6 +86,14 @@ class Slot:
     def reserve(self) -> None:
         """Before the fork of the worker that will occupy it: what an earlier one has seen does not count."""
         self._board[self._identity_offset + SLOT_RETIRE_SEEN_OFFSET] = 0
+
+    def set_overdue(self, gateway: int, ticket: int) -> None:
+        """The zygote: the request that is to be ended. The signal comes after it."""
+        SLOT_OVERDUE.pack_into(self._board, self._overdue_offset, gateway, ticket)
+
+    def overdue(self) -> tuple[int, int]:
+        gateway, ticket = SLOT_OVERDUE.unpack_from(self._board, self._overdue_offset)
+        return gateway, ticket
 
     def retire_seen(self) -> None:
         """The order to retire has arrived; the zygote repeats it until then. Safe in a signal handler."""

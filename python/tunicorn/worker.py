@@ -4,7 +4,7 @@ Every thread claims for itself, so no thread hands a request to another. With on
 main thread, as applications expect; with more (gthread) the main thread only waits for signals.
 
 Signals: TERM retires: finish what is claimed, claim no more, leave. INT and
-QUIT leave at once. USR1 reopens the log. ABRT (a deadline passed) leaves at once, with exit code 1.
+QUIT leave at once. USR1 reopens the log. ABRT leaves at once, with exit code 1. For deadlines see request_timeout.py.
 
 Runs in: worker.
 """
@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -26,7 +27,9 @@ from .arena import Arenas
 from .environ import base_environ
 from .hooked_request import RequestHooks
 from .hooks import HookWorker, Server
-from .reply import GatewayGone, ReplyStreams
+from .layout import stacks_file
+from .reply import GatewayGone, ReplyStream, ReplyStreams
+from .request_timeout import Interrupts, RequestTimeout
 from .scoreboard import Slot
 from .settings import Settings
 from .tickets import Claimer, TicketQueue
@@ -65,6 +68,7 @@ class Worker:
     def run(self, report_ready: Any) -> int:
         """Boots, serves, and returns the process's exit code."""
         self._init_signals()
+        self._interrupts = Interrupts(os.path.join(self._settings.run_directory, stacks_file(self._age)))
         log.error_log.info("Booting worker with pid: %s", os.getpid())
         exit_code = self._boot()
         if exit_code == 0:
@@ -131,6 +135,7 @@ class Worker:
         streams = ReplyStreams(self._settings.run_directory, self._age, slot.number)
         base = self._base_environ
         make_request = WSGIRequest if self._request_hooks is None else self._request_hooks.request
+        guard = self._interrupts.guard(slot)
         while not queue.retiring and (claimed := claim()) is not None:
             gateway, ticket, offset, length = claimed
             slot.busy(gateway, ticket)
@@ -143,17 +148,17 @@ class Worker:
             environ, body = request
             environ.update(base)
             environ["wsgi.input"] = body
+            # From here on RequestTimeout may come out of any line, until `ended` has returned.
             try:
-                wsgi_request = make_request(streams.to(gateway), ticket)
-                try:
-                    wsgi_request.run(application, environ)
-                except GatewayGone:
-                    raise
-                except BaseException:  # noqa: BLE001 - also SystemExit: a view must not stop the server
-                    _log_error(environ)
-                    wsgi_request.fail()
-            except GatewayGone:
+                guard.work = claimed
+                _answer(make_request, application, environ, streams, gateway, ticket)
+                guard.work = None
+                if guard.ended():
+                    streams.drop(gateway)  # perhaps in the middle of a frame
+            except RequestTimeout:
+                guard.was_raised()
                 streams.drop(gateway)
+                _log_ended(environ)
             body.close()
             slot.idle()
         slot.retiring()
@@ -217,11 +222,38 @@ class Worker:
         log.reopen()
 
 
+def _answer(
+    make_request: Callable[[ReplyStream, int], WSGIRequest],
+    application: WSGIApplication,
+    environ: dict[str, Any],
+    streams: ReplyStreams,
+    gateway: int,
+    ticket: int,
+) -> None:
+    """Raises RequestTimeout."""
+    try:
+        request = make_request(streams.to(gateway), ticket)
+        try:
+            request.run(application, environ)
+        except (GatewayGone, RequestTimeout):
+            raise
+        except BaseException:  # noqa: BLE001 - also SystemExit: a view must not stop the server
+            _log_error(environ)
+            request.fail()
+    except GatewayGone:
+        streams.drop(gateway)
+
+
 def _answer_probe(streams: ReplyStreams, gateway: int, ticket: int) -> None:
     try:
         streams.to(gateway).end(ticket)
     except GatewayGone:
         streams.drop(gateway)
+
+
+def _log_ended(environ: dict[str, Any]) -> None:
+    method, uri = environ.get("REQUEST_METHOD"), environ.get("RAW_URI")
+    log.error_log.warning("Request %s %s was ended by RequestTimeout; the worker goes on", method, uri)
 
 
 def _log_error(environ: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ from .identity import become, set_title
 from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
 from .log_configuration import LogConfigurationError, configure, with_objects
+from .request_timeout import OVERDUE_SIGNAL, STACKS_SIGNAL, load_thread_exceptions
 from .scoreboard import Slot, open_scoreboard
 from .settings import Settings
 from .worker import Worker
@@ -91,6 +92,8 @@ class Zygote:
         occasion = self._settings.occasion
         if occasion != "restart":
             self._server.call("nworkers_changed", self._settings.workers, self._settings.old_workers)
+        if self._settings.threads > 1:
+            load_thread_exceptions()
         if self._settings.preload_app:
             self._application = load_application(self._settings.app_uri)
             # What is there now is shared by all workers as long as no collection touches it.
@@ -129,6 +132,10 @@ class Zygote:
                 self._retire(order["pid"])
             case "reopen-logs":
                 log.reopen()
+            case "interrupt":
+                self._interrupt(order["pid"], order["slot"], order["gateway"], order["ticket"])
+            case "write-stacks":
+                self._signal(order["pid"], STACKS_SIGNAL)
             case "kill":
                 self._signal(order["pid"], order["signal"])
             case unknown:
@@ -212,6 +219,16 @@ class Zygote:
         if child is not None:
             child.retiring = True
             self._signal(pid, signal.SIGTERM)
+
+    def _interrupt(self, pid: int, number: int, gateway: int, ticket: int) -> None:
+        """The request runs past its deadline. Written first, then signalled."""
+        child = self._children.get(pid)
+        if child is None:
+            return
+        for slot in child.slots:
+            if slot.number == number:
+                slot.set_overdue(gateway, ticket)
+        self._signal(pid, OVERDUE_SIGNAL)
 
     def _repeat_retire(self) -> None:
         for pid, child in self._children.items():

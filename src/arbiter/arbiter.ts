@@ -25,10 +25,11 @@ import { ScoreboardReader } from "../queue/scoreboard.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import type { Loaded } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
+import { BackOff } from "./back-off.ts";
 import { Children, type Worker } from "./children.ts";
 import { listenerFacts, nextReload, openControlSocket } from "./control.ts";
 import type { Controlled } from "./control-commands.ts";
-import { Deadlines, LOOK_MS, monotonicMs } from "./deadlines.ts";
+import { LOOK_MS, monotonicMs } from "./deadlines.ts";
 import { gatewaySettings, logSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { Generation, type GenerationEvents } from "./generation.ts";
@@ -41,8 +42,10 @@ import type { Reading } from "./reading.ts";
 import { Rebinding } from "./rebinding.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { startScreen } from "./start-screen.ts";
+import { Supervision } from "./supervision.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { describeExit } from "./worker-exit.ts";
+import type { WorkerAction } from "./worker-states.ts";
 import { workerStatus } from "./worker-status.ts";
 import type { Zygote } from "./zygote.ts";
 import type { Occasion } from "./zygote-messages.ts";
@@ -56,11 +59,8 @@ const EXIT_HOOK_FAILED = 255;
 const MIN_SLOTS = 1024;
 const SLOTS_PER_THREAD = 8;
 
-/** Pause before a worker or a zygote that died before it was ready is started again, ms; doubled each time. */
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
-/** How long a worker that timed out may take to leave by itself, ms. */
-const ABORT_GRACE_MS = 1000;
+/** How long what was killed may take to be gone, ms. */
+const KILL_GRACE_MS = 1000;
 /** How long INT and QUIT wait for the children, ms. */
 const QUICK_STOP_MS = 2000;
 
@@ -93,7 +93,9 @@ export class Arbiter implements GenerationEvents {
   readonly #directory: RunDirectory;
   readonly #children: Children;
   readonly #scoreboard: ScoreboardReader;
-  readonly #deadlines = new Deadlines();
+  readonly #supervision: Supervision;
+  readonly #backOff = new BackOff();
+  readonly #zygoteBackOff = new BackOff();
   readonly #gateways: Gateways;
   readonly #generations = new Set<Generation>();
   #state: State = "starting";
@@ -109,13 +111,13 @@ export class Arbiter implements GenerationEvents {
   /** How often settings were begun to be read anew. */
   #readings = 0;
   #hasAnnounced = false;
-  #pauseMs = 0;
   #exitCode = 0;
   #exitReason = "";
   #isQuick = false;
   #reloads = 0;
   /** After WINCH: no gateway accepts, and no worker is needed. */
   #isResting = false;
+  #drainDelay: NodeJS.Timeout | null = null;
   /** While stopping: no gateway is left, and so no request. */
   #isDrained = false;
   /** The last line of the log is written. */
@@ -149,7 +151,7 @@ export class Arbiter implements GenerationEvents {
       },
     );
     this.#current = this.#startGeneration(options.loaded, "start", options.zygote);
-    setInterval(() => this.#keepDeadlines(), LOOK_MS);
+    this.#supervision = this.#supervise();
     measureRegularly(options, this.#children);
     openControlSocket(options.loaded, this.#directory.control, this.#controlled, {
       ...options,
@@ -313,17 +315,34 @@ export class Arbiter implements GenerationEvents {
 
   /** TERM: nothing is lost. INT, QUIT: at once, and at the second one without a farewell. */
   stop(quick: boolean): void {
-    const { graceful_timeout } = this.#current.loaded.settings;
-    if (quick && this.#isQuick) {
-      this.#stopNow();
-    } else if (quick) {
-      this.#isQuick = true;
-      this.#beginStop(QUICK_STOP_MS);
-      this.#gateways.leave();
-    } else if (this.#state !== "stopping") {
-      this.#beginStop(graceful_timeout * 1e3);
-      this.#gateways.drain();
+    if (quick && this.#isQuick) this.#stopNow();
+    else if (quick) this.#stopQuickly();
+    else if (this.#state === "serving" && !this.#isResting && this.#drainDelay === null) this.#delayStop();
+    else if (this.#state !== "stopping") this.#stopGracefully();
+  }
+
+  /** Clients are still accepted for a while: a load balancer needs time to notice. The second TERM finds `#drainDelay` set. */
+  #delayStop(): void {
+    const { drain_delay } = this.#current.loaded.settings;
+    if (drain_delay === 0) {
+      this.#stopGracefully();
+      return;
     }
+    this.#log.info(`Stopping in ${drain_delay} s; connections are accepted until then`);
+    this.#gateways.announceLeaving();
+    this.#drainDelay = setTimeout(() => this.#stopGracefully(), drain_delay * 1e3);
+  }
+
+  #stopGracefully(): void {
+    this.#beginStop(this.#current.loaded.settings.graceful_timeout * 1e3);
+    this.#gateways.drain();
+  }
+
+  #stopQuickly(): void {
+    if (this.#state === "stopping") this.#log.info("Quick shutdown requested");
+    this.#isQuick = true;
+    this.#beginStop(QUICK_STOP_MS);
+    this.#gateways.leave();
   }
 
   #beginStop(limitMs: number): void {
@@ -337,6 +356,7 @@ export class Arbiter implements GenerationEvents {
     }
     this.#state = "stopping";
     this.#abandonReading();
+    if (this.#drainDelay !== null) clearTimeout(this.#drainDelay);
     if (this.#next !== null) this.#abandon(this.#next);
     this.#current.isLast = this.#current.loaded.settings.on_exit !== null;
     setTimeout(() => this.#stopNow(), limitMs);
@@ -347,7 +367,7 @@ export class Arbiter implements GenerationEvents {
     this.#isQuick = true; // what is killed here is not started again
     this.#gateways.kill();
     for (const generation of this.#generations) generation.kill();
-    setTimeout(() => this.#end(), ABORT_GRACE_MS).unref();
+    setTimeout(() => this.#end(), KILL_GRACE_MS).unref();
   }
 
   /** No client is left: the workers may go. */
@@ -442,7 +462,8 @@ export class Arbiter implements GenerationEvents {
     }
     this.#gateways.openQueue();
     // The first generation waits until clients can connect, so that the log tells the start in its usual order.
-    if (this.#hasAnnounced) generation.manage();
+    this.#zygoteBackOff.reset();
+    if (this.#hasAnnounced) this.onVacancy(generation);
     else this.#announce();
   }
 
@@ -471,7 +492,7 @@ export class Arbiter implements GenerationEvents {
   onReady(generation: Generation, _worker: Worker): void {
     this.#gateways.setCapacity(this.#children.capacity);
     if (generation.readyCount < generation.target) return;
-    this.#pauseMs = 0;
+    this.#backOff.reset();
     if (generation === this.#next) this.#takeOver(generation);
     else if (this.#state === "starting") this.#onServing();
   }
@@ -548,14 +569,14 @@ export class Arbiter implements GenerationEvents {
   // -- what dies --------------------------------------------------------------------------------------------
 
   onExited(generation: Generation, worker: Worker, code: number, signal: number): void {
-    const isExpected = worker.state === "retiring" || generation.isClosing;
+    const isExpected = worker.state === "retiring" || worker.state === "lost" || generation.isClosing;
     const exit = describeExit(worker.pid, code, signal, isExpected);
     this.#log.write(exit.level, exit.message);
-    this.#forget(worker, exit.reason);
+    const actions = this.#forget(worker, exit.reason);
     generation.closeWhenEmpty();
     if (generation.isClosing || this.#isLeaving) return;
-    if (worker.hasBooted || isExpected) generation.manage();
-    else this.#onBootFailed(generation, code);
+    if (actions.includes("boot failed")) this.#onBootFailed(generation, code);
+    else this.onVacancy(generation);
   }
 
   #onBootFailed(generation: Generation, code: number): void {
@@ -593,10 +614,14 @@ export class Arbiter implements GenerationEvents {
   }
 
   #manageAfterPause(generation: Generation): void {
-    this.#pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2), LONGEST_PAUSE_MS);
-    setTimeout(() => {
+    this.#backOff.failed(() => {
       if (!this.#isLeaving) generation.manage();
-    }, this.#pauseMs);
+    });
+  }
+
+  /** Where workers do not boot, none is forked for another reason either before the pause is over. */
+  onVacancy(generation: Generation): void {
+    if (!this.#isLeaving && !this.#backOff.isWaiting) generation.manage();
   }
 
   onGone(generation: Generation, reason: string): void {
@@ -631,25 +656,26 @@ export class Arbiter implements GenerationEvents {
     this.#log.error(
       `Zygote (pid:${generation.zygotePid}) ${reason}; its workers are lost. Starting another.`,
     );
-    this.#pauseMs = generation.isPrepared
-      ? 0
-      : Math.min(Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2), LONGEST_PAUSE_MS);
     const { loaded, target } = generation;
-    setTimeout(() => {
+    const restart = (): void => {
       // A reload may have put another in its place.
       if (this.#isLeaving || this.#current !== generation) return;
       this.#current = this.#startGeneration(loaded, "restart", null);
       this.#current.target = target;
-    }, this.#pauseMs);
+    };
+    if (generation.isPrepared) setImmediate(restart);
+    else this.#zygoteBackOff.failed(restart);
   }
 
   /** Takes the worker off the registry, and tells the gateways what it leaves undone. */
-  #forget(worker: Worker, reason: string): void {
+  #forget(worker: Worker, reason: string): readonly WorkerAction[] {
     const work = this.#unfinishedWork(worker);
     const { age, pid } = worker;
-    this.#children.remove(worker);
+    this.#supervision.forget(worker);
+    const actions = this.#children.happened(worker, "exited");
     this.#gateways.setCapacity(this.#children.capacity);
     if (worker.hasBooted) this.#gateways.order({ type: "forget-worker", age, pid, reason, work });
+    return actions;
   }
 
   #unfinishedWork(worker: Worker): UnfinishedWork[] {
@@ -660,31 +686,17 @@ export class Arbiter implements GenerationEvents {
       .map(({ gateway, ticket, startedMs }) => ({ gateway, ticket, ranMs: now - startedMs }));
   }
 
-  // -- deadlines --------------------------------------------------------------------------------------------
-
-  #keepDeadlines(): void {
-    const { timeout, threads } = this.#current.loaded.settings;
-    const slots = this.#scoreboard.read(0, this.#children.slotsInUse);
-    for (const { age, gateway, ticket, ranMs } of this.#deadlines.overdue(
-      slots,
-      timeout * 1e3,
-      monotonicMs(),
-    )) {
-      const worker = this.#children.byAge(age);
-      if (worker === undefined) continue;
-      this.#log.critical(`WORKER TIMEOUT (pid:${worker.pid})`);
-      this.#gateways.orderOne(gateway, { type: "time-out", ticket, pid: worker.pid, ranMs });
-      // With threads the others' requests are worth more than the thread that is stuck.
-      if (threads === 1) this.#abort(worker);
-    }
-  }
-
-  #abort(worker: Worker): void {
-    const generation = [...this.#generations].find(({ number }) => number === worker.generation);
-    if (generation === undefined) return;
-    generation.signal(worker, "SIGABRT");
-    setTimeout(() => {
-      if (this.#children.byAge(worker.age) === worker) generation.signal(worker, "SIGKILL");
-    }, ABORT_GRACE_MS);
+  #supervise(): Supervision {
+    const supervision = new Supervision({
+      children: this.#children,
+      scoreboard: this.#scoreboard,
+      gateways: this.#gateways,
+      log: this.#log,
+      runDirectory: this.#directory.path,
+      generation: (number) => [...this.#generations].find((each) => each.number === number),
+      serving: () => (this.#state === "serving" && this.#next === null ? this.#current : null),
+    });
+    setInterval(() => supervision.look(), LOOK_MS);
+    return supervision;
   }
 }

@@ -1,18 +1,12 @@
 /**
- * The registry of workers: which there are, in which state, on which slots of the scoreboard.
+ * The registry of workers: which there are, in which state (worker-states.ts), on which slots of the scoreboard.
  *
  * Pure: no I/O, so that every rule here is tested without a process. A worker is known by its age, which is never used
  * twice, before it has a pid.
  *
  * Runs in: arbiter.
  */
-
-/**
- *   forking ──forked──▶ booting ──ready──▶ ready ──retire──▶ retiring
- *
- * and from each of them: exited, which removes the worker.
- */
-export type WorkerState = "forking" | "booting" | "ready" | "retiring";
+import { TRANSITIONS, type WorkerAction, type WorkerEvent, type WorkerState } from "./worker-states.ts";
 
 export interface Worker {
   readonly age: number;
@@ -25,6 +19,11 @@ export interface Worker {
   state: WorkerState;
   /** Whether it has ever been ready: one that has not failed to boot. */
   hasBooted: boolean;
+}
+
+/** Whether it claims tickets. */
+export function isClaiming({ state }: Worker): boolean {
+  return state === "ready" || state === "replacing";
 }
 
 export class Children {
@@ -45,11 +44,21 @@ export class Children {
     return worker;
   }
 
-  forked(age: number, pid: number): void {
+  forked(age: number, pid: number): readonly WorkerAction[] {
     const worker = this.#workers.get(age);
-    if (worker?.state !== "forking") throw new Error(`worker of age ${age} was not being forked`);
+    if (worker === undefined || worker.pid !== 0)
+      throw new Error(`worker of age ${age} was not being forked`);
     worker.pid = pid;
-    worker.state = "booting";
+    return this.happened(worker, "forked");
+  }
+
+  /** Moves the worker to its next state, and says what is to be done now. One that is gone is off the registry. */
+  happened(worker: Worker, event: WorkerEvent): readonly WorkerAction[] {
+    const transition = TRANSITIONS[worker.state][event];
+    if (transition === undefined) return [];
+    if (transition.to === "gone") this.remove(worker);
+    else worker.state = transition.to;
+    return transition.actions;
   }
 
   ready(pid: number): Worker | undefined {
@@ -57,7 +66,7 @@ export class Children {
     if (worker === undefined) return undefined;
     // One that is retiring already has booted too, and may have claimed a request before it saw the order.
     worker.hasBooted = true;
-    if (worker.state === "booting") worker.state = "ready";
+    this.happened(worker, "booted");
     return worker;
   }
 
@@ -98,7 +107,7 @@ export class Children {
   /** Threads that claim tickets now. */
   get capacity(): number {
     let threads = 0;
-    for (const worker of this.#workers.values()) if (worker.state === "ready") threads += worker.threads;
+    for (const worker of this.#workers.values()) if (isClaiming(worker)) threads += worker.threads;
     return threads;
   }
 

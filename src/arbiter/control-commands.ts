@@ -139,7 +139,7 @@ function asGunicorn({ pid, age, state }: WorkerStatus): Record<string, unknown> 
   return {
     pid,
     age,
-    booted: state === "ready" || state === "retiring",
+    booted: state !== "forking" && state !== "booting",
     aborted: false,
     last_heartbeat: null,
   };

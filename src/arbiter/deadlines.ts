@@ -1,6 +1,10 @@
 /**
- * Finds requests that run past `timeout`, on the scoreboard. There is no heartbeat: what counts is how long a thread is
- * on its request, and nothing a worker would have to do.
+ * Finds requests that run past `timeout`, on the scoreboard, and says how far to go with each. There is no heartbeat: what
+ * counts is how long a thread is on its request, and nothing a worker would have to do.
+ *
+ *   overdue ──▶ interrupt: 504, stacks, RequestTimeout ──still on it after a grace──▶ lose: its worker will be killed
+ *
+ * Pure: no I/O.
  *
  * Runs in: arbiter.
  */
@@ -10,6 +14,9 @@ import type { SlotRecord } from "../queue/scoreboard.ts";
 /** How often the scoreboard is looked at, ms; a request may run as much longer. */
 export const LOOK_MS = 250;
 
+/** How long Python code may take to end at RequestTimeout, with its `finally` and `with` blocks, ms. */
+export const INTERRUPT_GRACE_MS = 1000;
+
 /** Milliseconds of CLOCK_MONOTONIC, the scoreboard's clock. */
 export function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
@@ -17,26 +24,55 @@ export function monotonicMs(): number {
 }
 
 export interface Overdue {
+  readonly step: "interrupt" | "lose";
   readonly age: number;
+  /** Of the thread that is on it. */
+  readonly slot: number;
   readonly gateway: number;
   readonly ticket: number;
   readonly ranMs: number;
 }
 
-export class Deadlines {
-  /** What was reported already, so that each request is reported once: the slot's index and its start. */
-  readonly #reported = new Map<number, number>();
+interface Known {
+  /** Tells the request from the next one on the same slot. */
+  readonly startedMs: number;
+  readonly interruptedMs: number;
+  isLost: boolean;
+}
 
-  /** `timeoutMs` 0: none is ever overdue. */
-  overdue(slots: readonly SlotRecord[], timeoutMs: number, nowMs: number): Overdue[] {
+export class Deadlines {
+  /** By slot. */
+  readonly #known = new Map<number, Known>();
+
+  /** Each request is named at most once for each step. `timeoutMs` of a worker; 0: none is ever overdue. */
+  overdue(slots: readonly SlotRecord[], timeoutMs: (age: number) => number, nowMs: number): Overdue[] {
     const found: Overdue[] = [];
-    if (timeoutMs === 0) return found;
-    slots.forEach(({ age, state, gateway, ticket, startedMs }, index) => {
-      if (age === 0 || state !== SLOT_BUSY || nowMs - startedMs <= timeoutMs) return;
-      if (this.#reported.get(index) === startedMs) return;
-      this.#reported.set(index, startedMs);
-      found.push({ age, gateway, ticket, ranMs: nowMs - startedMs });
+    slots.forEach((record, slot) => {
+      const { age, gateway, ticket, startedMs } = record;
+      if (age === 0 || record.state !== SLOT_BUSY) return;
+      const limitMs = timeoutMs(age);
+      const ranMs = nowMs - startedMs;
+      if (limitMs === 0 || ranMs <= limitMs) return;
+      const step = this.#nextStep(slot, startedMs, nowMs);
+      if (step !== undefined) found.push({ step, age, slot, gateway, ticket, ranMs });
     });
     return found;
+  }
+
+  /** Whether the thread of this slot is still on the request that it was lost with. */
+  isLost(slot: number, { state, startedMs }: SlotRecord): boolean {
+    const known = this.#known.get(slot);
+    return state === SLOT_BUSY && known?.startedMs === startedMs && known.isLost;
+  }
+
+  #nextStep(slot: number, startedMs: number, nowMs: number): "interrupt" | "lose" | undefined {
+    const known = this.#known.get(slot);
+    if (known?.startedMs !== startedMs) {
+      this.#known.set(slot, { startedMs, interruptedMs: nowMs, isLost: false });
+      return "interrupt";
+    }
+    if (known.isLost || nowMs - known.interruptedMs <= INTERRUPT_GRACE_MS) return undefined;
+    known.isLost = true;
+    return "lose";
   }
 }

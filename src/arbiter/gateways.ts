@@ -54,6 +54,7 @@ export class Gateways {
   #isQueueOpen = false;
   #hasListened = false;
   #isClosing = false;
+  #isLeaveAnnounced = false;
 
   constructor(
     settings: GatewaySettings,
@@ -143,6 +144,12 @@ export class Gateways {
     this.#start();
   }
 
+  /** They accept still, but keep no connection. */
+  announceLeaving(): void {
+    this.#isLeaveAnnounced = true;
+    this.order({ type: "announce-leaving" });
+  }
+
   /** They stop accepting, finish what is begun and leave. */
   drain(): void {
     this.#isClosing = true;
@@ -197,6 +204,7 @@ export class Gateways {
     });
     if (this.#logs !== null) gateway.order(this.#logs);
     if (this.#isQueueOpen) gateway.order({ type: "open-queue" });
+    if (this.#isLeaveAnnounced) gateway.order({ type: "announce-leaving" });
   }
 
   #onReport(gateway: GatewayProcess, report: GatewayReport): void {

@@ -13,7 +13,9 @@ import { SETTINGS } from "../settings/table.ts";
 import { VERSION } from "../version.ts";
 import type { Children, Worker } from "./children.ts";
 import { pythonLogSettings } from "./gateway-settings.ts";
+import { Retirement } from "./retirement.ts";
 import type { RunDirectory } from "./run-directory.ts";
+import type { WorkerAction } from "./worker-states.ts";
 import { Zygote } from "./zygote.ts";
 import type { Occasion, ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
 
@@ -31,6 +33,8 @@ export interface GenerationEvents {
   /** The zygote can fork. */
   onPrepared(generation: Generation): void;
   onReady(generation: Generation, worker: Worker): void;
+  /** A worker leaves, and another is to take its place. */
+  onVacancy(generation: Generation): void;
   /** `signal` is 0 when the worker exited by itself. The worker is still in the registry. */
   onExited(generation: Generation, worker: Worker, code: number, signal: number): void;
   onForkFailed(generation: Generation, error: string): void;
@@ -49,6 +53,7 @@ export class Generation {
   /** How many workers it should have. */
   target: number;
   isPrepared = false;
+  readonly retirement: Retirement;
   /** Known once it is prepared. */
   pythonVersion = "";
   /** Where its log process listens; null without one. */
@@ -73,6 +78,7 @@ export class Generation {
     this.number = number;
     this.loaded = loaded;
     this.target = loaded.settings.workers;
+    this.retirement = new Retirement(loaded.settings);
     this.#children = children;
     this.#events = events;
     const { python, launchDirectory } = loaded.resolved;
@@ -131,12 +137,43 @@ export class Generation {
     const active = this.#children.of(this.number, "forking", "booting", "ready");
     for (let missing = this.target - active.length; missing > 0; missing--) this.#fork();
     for (const worker of active.slice(0, Math.max(0, active.length - this.target))) this.retire(worker);
+    this.#retireReplaced();
+  }
+
+  /** It claims until its successor is ready. */
+  replace(worker: Worker): void {
+    this.#act(worker, this.#children.happened(worker, "replace"));
   }
 
   retire(worker: Worker): void {
-    if (worker.state === "retiring") return;
-    worker.state = "retiring";
-    this.#zygote.order({ type: "retire", pid: worker.pid });
+    this.#act(worker, this.#children.happened(worker, "retire"));
+  }
+
+  /** A thread of it is stuck for good. */
+  lose(worker: Worker): void {
+    this.#act(worker, this.#children.happened(worker, "lose"));
+  }
+
+  #act(worker: Worker, actions: readonly WorkerAction[]): void {
+    if (actions.includes("order to retire")) this.#zygote.order({ type: "retire", pid: worker.pid });
+    if (actions.includes("fork what is missing")) this.#events.onVacancy(this);
+  }
+
+  /** Successors are ready: as many of those they replace may leave, the oldest first. */
+  #retireReplaced(): void {
+    const claiming = this.#children.of(this.number, "ready", "replacing");
+    const replaced = this.#children.of(this.number, "replacing");
+    for (const worker of replaced.slice(0, Math.max(0, claiming.length - this.target))) this.retire(worker);
+  }
+
+  /** Its thread on this slot gets a RequestTimeout, if it is still on this ticket. */
+  interrupt({ pid }: Worker, slot: number, gateway: number, ticket: number): void {
+    this.#zygote.order({ type: "interrupt", pid, slot, gateway, ticket });
+  }
+
+  /** Also when it is stuck in C code. */
+  writeStacks({ pid }: Worker): void {
+    this.#zygote.order({ type: "write-stacks", pid });
   }
 
   /** Every worker finishes what it has claimed; then the zygote leaves. */
@@ -209,7 +246,9 @@ export class Generation {
         return;
       case "ready": {
         const worker = this.#children.ready(report.pid);
-        if (worker !== undefined) this.#events.onReady(this, worker);
+        if (worker === undefined) return;
+        this.#events.onReady(this, worker);
+        this.#retireReplaced();
         return;
       }
       case "exited": {
@@ -225,11 +264,7 @@ export class Generation {
   #onForked(age: number, pid: number): void {
     const worker = this.#children.byAge(age);
     if (worker === undefined) return;
-    const wasRetired = worker.state === "retiring";
-    if (!wasRetired) this.#children.forked(age, pid);
-    worker.pid = pid;
-    // The order to retire came while it had no pid yet.
-    if (wasRetired) this.#zygote.order({ type: "retire", pid });
+    this.#act(worker, this.#children.forked(age, pid));
   }
 
   #onHookFailed(name: string, age: number | undefined): void {

@@ -81,6 +81,16 @@ export type ZygoteOrder =
     }
   | { readonly type: "retire"; readonly pid: number }
   | { readonly type: "reopen-logs" }
+  /** A request runs past its deadline: its thread gets a RequestTimeout. */
+  | {
+      readonly type: "interrupt";
+      readonly pid: number;
+      readonly slot: number;
+      readonly gateway: number;
+      readonly ticket: number;
+    }
+  /** The worker is to write its stacks, although no Python code may run in it. */
+  | { readonly type: "write-stacks"; readonly pid: number }
   | { readonly type: "kill"; readonly pid: number; readonly signal: number };
 
 export type ZygoteReport =

@@ -165,7 +165,7 @@ export class ClientConnection implements ClientSide {
     }
     const framing = requestFraming(head);
     const mustContinue = expectsContinue(head);
-    const keepAlive = gateway.keepsAlive && !framing.mustClose && wantsKeepAlive(head);
+    const keepAlive = !framing.mustClose && wantsKeepAlive(head);
     const provenance = gateway.policy.provenance(head, this.#peer.isTrusted);
     this.#exchange = this.#newExchange(head, provenance, keepAlive);
     this.#headReader.reset();
@@ -257,6 +257,11 @@ export class ClientConnection implements ClientSide {
 
   get isWaiting(): boolean {
     return this.#outbox.waitingBytes > 0;
+  }
+
+  /** Asked when the response begins: a stop may have come since the request was read. */
+  get keepsAlive(): boolean {
+    return this.#gateway.keepsAlive;
   }
 
   get isFull(): boolean {

@@ -47,6 +47,8 @@ export interface ClientSide {
   ): void;
   /** Whether anything waits for the client to take it. */
   readonly isWaiting: boolean;
+  /** False once the gateway is about to leave, and where no connection is kept. */
+  readonly keepsAlive: boolean;
   /** Whether so much waits for the client that the worker should wait too. */
   readonly isFull: boolean;
   /** Calls back when there is room again, or the client is gone. */
@@ -205,7 +207,7 @@ export class HttpExchange implements Exchange, AccessRecord {
   #decideFraming(frame: FrameHeader, wholeLength: number): ResponseFraming {
     const { method, minorVersion } = this.head;
     const { status, contentLength, flags } = frame;
-    const keepAlive = this.#keepAlive && (flags & FLAG_CLOSE) === 0;
+    const keepAlive = this.#keepAlive && this.#client.keepsAlive && (flags & FLAG_CLOSE) === 0;
     const framing = responseFraming({ method, minorVersion, status, contentLength, wholeLength, keepAlive });
     this.isAnswering = true;
     this.status = status;

@@ -70,6 +70,8 @@ export class Gateway {
   #dispatcher: Dispatcher | null = null;
   #streams: WorkerStreams | null = null;
   #onDrained: (() => void) | null = null;
+  /** It accepts still, perhaps, but keeps no connection. */
+  #isLeaving = false;
   #overloadLoggedMs = Number.NEGATIVE_INFINITY;
   #unloggedOverloads = 0;
 
@@ -145,7 +147,7 @@ export class Gateway {
   }
 
   get keepsAlive(): boolean {
-    return this.keepaliveMs > 0 && this.#onDrained === null;
+    return this.keepaliveMs > 0 && !this.#isLeaving;
   }
 
   /** For a new connection; null when nothing comes in front of its requests. */
@@ -230,10 +232,16 @@ export class Gateway {
     this.#requestLog.change(settings);
   }
 
+  /** Accepts still, but each response is the last on its connection, so that clients go elsewhere. */
+  announceLeaving(): void {
+    this.#isLeaving = true;
+  }
+
   /** Stops accepting, finishes every request that has begun, then calls back. */
   drain(onDrained: () => void): void {
     if (this.#onDrained !== null) return;
     this.#onDrained = onDrained;
+    this.#isLeaving = true;
     for (const { server } of this.#listeners) server.close();
     for (const connection of this.#connections) connection.drain();
     this.#checkDrained();

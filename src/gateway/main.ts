@@ -63,6 +63,9 @@ function obey(order: GatewayOrder, handle: unknown): void {
     case "set-logs":
       started().setLogs(order.settings, order.path);
       return;
+    case "announce-leaving":
+      started().announceLeaving();
+      return;
     case "drain":
       started().drain(leave);
       return;

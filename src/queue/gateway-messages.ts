@@ -85,6 +85,8 @@ export type GatewayOrder =
   | { readonly type: "reopen-logs" }
   /** The log process listens at `path`; `settings` are those of its generation. */
   | { readonly type: "set-logs"; readonly settings: LogSettings; readonly path: string | null }
+  /** Accept still, but say `Connection: close` on every response (`drain_delay`). */
+  | { readonly type: "announce-leaving" }
   /** Stop accepting, finish what is begun, then leave. */
   | { readonly type: "drain" };
 

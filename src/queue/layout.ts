@@ -48,6 +48,8 @@ export const SLOT = {
   started: 24,
   served: 32,
   retireSeen: 40,
+  overdueGateway: 44,
+  overdueTicket: 48,
 } as const;
 
 export const SLOT_FREE = 0;
@@ -99,4 +101,5 @@ export const LOST_TICKET_GRACE_MS = 50;
 export const TICKETS_FILE = "tickets";
 export const SCOREBOARD_FILE = "scoreboard";
 export const arenaFile = (gateway: number): string => `arena-${gateway}`;
+export const stacksFile = (age: number): string => `stacks-${age}`;
 export const repliesFile = (gateway: number): string => `replies-${gateway}`;

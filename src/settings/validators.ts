@@ -77,6 +77,16 @@ export function positiveInt(raw: unknown): number {
   return value;
 }
 
+const UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+
+/** Bytes: a number, or a text such as `512M`. */
+export function byteSize(raw: unknown): number {
+  if (typeof raw !== "string") return positiveInt(raw);
+  const [, digits, unit = ""] = /^(\d+) ?([kmg]?)$/i.exec(raw.trim()) ?? [];
+  if (digits === undefined) throw new SettingsError(`Not a size: ${raw} (write bytes, or 512K, 300M, 2G)`);
+  return Number(digits) * (UNITS[unit.toLowerCase()] ?? 1);
+}
+
 export function wholeNumber(raw: unknown): number {
   if (typeof raw === "boolean") return raw ? 1 : 0;
   if (typeof raw === "number" && Number.isInteger(raw)) return raw;

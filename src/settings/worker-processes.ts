@@ -8,7 +8,7 @@ import { maybePythonInt, pythonIntError } from "./python-text.ts";
 import { classOrText } from "./python-values.ts";
 import { type Effect, section } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
-import { positiveInt } from "./validators.ts";
+import { byteSize, positiveInt } from "./validators.ts";
 
 /** Gunicorn answers anything else than a number with a traceback; the line names the variable to look at. */
 function readWebConcurrency(value: string): number {
@@ -56,13 +56,13 @@ export const workerProcesses = section("Worker Processes", {
   },
   /** Requests; 0 switches it off. */
   max_requests: {
-    summary: "How many requests a worker handles before it is replaced. 0 means no limit.",
+    summary:
+      "How many requests a worker handles before another takes its place; it may be a few more. 0 means no limit.",
     flags: ["--max-requests"],
     metavar: "INT",
     type: "int",
     validate: positiveInt,
     default: 0,
-    effect: { kind: "none", why: "workers are not replaced by the number of their requests yet" },
   },
   max_requests_jitter: {
     summary: "The most that is added at random to max_requests, so that not all workers leave at once.",
@@ -71,11 +71,11 @@ export const workerProcesses = section("Worker Processes", {
     type: "int",
     validate: positiveInt,
     default: 0,
-    effect: { kind: "none", why: "workers are not replaced by the number of their requests yet" },
   },
   /** Seconds; 0 switches the limit off. */
   timeout: {
-    summary: "Seconds that a request may take before its worker is killed and replaced. 0 means no limit.",
+    summary:
+      "Seconds that a request may take before it is answered with 504 and ended. A worker in which it cannot be ended is replaced and killed. 0 means no limit.",
     flags: ["-t", "--timeout"],
     metavar: "INT",
     type: "int",
@@ -189,6 +189,59 @@ export const workerProcesses = section("Worker Processes", {
     type: "int",
     validate: positiveInt,
     default: 60,
+    own: true,
+  },
+  /** Seconds; 0 switches it off. */
+  max_worker_lifetime: {
+    summary: "Seconds that a worker serves before another takes its place. 0 means no limit.",
+    flags: ["--max-worker-lifetime"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    own: true,
+  },
+  /** Seconds. */
+  max_worker_lifetime_jitter: {
+    summary:
+      "The most that is added at random to max_worker_lifetime, so that not all workers leave at once.",
+    flags: ["--max-worker-lifetime-jitter"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    own: true,
+  },
+  /** Bytes; 0 switches it off. */
+  max_worker_memory: {
+    summary:
+      "The memory, as a number of bytes that K, M or G may follow, at which another worker takes the place of one. Pages that workers share count in parts. 0 means no limit.",
+    flags: ["--max-worker-memory"],
+    metavar: "SIZE",
+    validate: byteSize,
+    default: 0,
+    own: true,
+  },
+  /** Seconds; 0 switches the limit off. */
+  boot_timeout: {
+    summary:
+      "Seconds that a worker may take to import the application before it is killed. 0 means no limit.",
+    flags: ["--boot-timeout"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
+    own: true,
+  },
+  /** Seconds. */
+  drain_delay: {
+    summary:
+      "Seconds for which connections are still accepted after TERM, so that a load balancer can notice. A second TERM ends them.",
+    flags: ["--drain-delay"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 0,
     own: true,
   },
   /** Requests; 0 switches the limit off. */

@@ -40,7 +40,7 @@ def each(name: str) -> pytest.MarkDecorator:
 def test_constants_and_file_names_are_those_of_the_other_side() -> None:
     expected = json.loads((VECTORS / "layout.json").read_text())
     # TypeScript has these among the offsets.
-    own = {"RECORD_HEADER_BYTES", "SLOT_WORK_OFFSET", "SLOT_RETIRE_SEEN_OFFSET"}
+    own = {"RECORD_HEADER_BYTES", "SLOT_WORK_OFFSET", "SLOT_RETIRE_SEEN_OFFSET", "SLOT_OVERDUE_OFFSET"}
     constants = {
         name: value
         for name, value in vars(layout).items()
@@ -49,6 +49,7 @@ def test_constants_and_file_names_are_those_of_the_other_side() -> None:
     assert constants == expected["constants"]
     assert layout.arena_file(7) == expected["files"]["arena"]
     assert layout.replies_file(7) == expected["files"]["replies"]
+    assert layout.stacks_file(7) == expected["files"]["stacks"]
 
 
 def test_structs_have_the_offsets_of_the_other_side() -> None:
@@ -65,7 +66,8 @@ def test_structs_have_the_offsets_of_the_other_side() -> None:
     assert offsets_of(layout.FILE_ANSWER) == list(answer.values())
     identity = offsets_of(layout.SLOT_IDENTITY)
     work = [layout.SLOT_WORK_OFFSET + offset for offset in offsets_of(layout.SLOT_WORK)]
-    assert [*identity, *work, layout.SLOT_RETIRE_SEEN_OFFSET] == list(slot.values())
+    overdue = [layout.SLOT_OVERDUE_OFFSET + offset for offset in (0, 4)]
+    assert [*identity, *work, layout.SLOT_RETIRE_SEEN_OFFSET, *overdue] == list(slot.values())
     assert offsets_of(layout.SLOT_CLAIM) == offsets_of(layout.SLOT_WORK)[:-1]
 
 

@@ -60,7 +60,7 @@ describe("a worker", () => {
     const children = new Children(4);
     const worker = children.add(GENERATION, 1);
     children.forked(worker.age, 4711);
-    worker.state = "retiring";
+    assert.deepEqual(children.happened(worker, "retire"), ["order to retire"]);
     children.ready(4711);
     assert.equal(worker.state, "retiring");
     assert.ok(worker.hasBooted, "it may have claimed a request before it saw the order");

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Deadlines, monotonicMs } from "../../../src/arbiter/deadlines.ts";
+import { Deadlines, INTERRUPT_GRACE_MS, monotonicMs } from "../../../src/arbiter/deadlines.ts";
 import { monotonicMs as gatewayMonotonicMs } from "../../../src/gateway/clock.ts";
 import { SLOT_BUSY, SLOT_FREE, SLOT_IDLE, SLOT_RETIRING } from "../../../src/queue/layout.ts";
 import type { SlotRecord } from "../../../src/queue/scoreboard.ts";
 
-const TIMEOUT = 30_000;
+const TIMEOUT_MS = 30_000;
+const TIMEOUT = (): number => TIMEOUT_MS;
 const STARTED = 1000;
-const LATE = STARTED + TIMEOUT + 1;
+const LATE = STARTED + TIMEOUT_MS + 1;
 
 function slot(changes: Partial<SlotRecord> = {}): SlotRecord {
   const busy = { age: 3, pid: 4711, generation: 1, state: SLOT_BUSY, gateway: 2, ticket: 77, served: 9 };
@@ -19,8 +20,32 @@ describe("a request", () => {
     const deadlines = new Deadlines();
     assert.deepEqual(deadlines.overdue([slot()], TIMEOUT, LATE - 1), []);
     assert.deepEqual(deadlines.overdue([slot()], TIMEOUT, LATE), [
-      { age: 3, gateway: 2, ticket: 77, ranMs: TIMEOUT + 1 },
+      { step: "interrupt", age: 3, slot: 0, gateway: 2, ticket: 77, ranMs: TIMEOUT_MS + 1 },
     ]);
+  });
+
+  it("has the limit of its own worker", () => {
+    const limit = (age: number): number => (age === 4 ? TIMEOUT_MS : TIMEOUT_MS * 2);
+    const found = new Deadlines().overdue([slot(), slot({ age: 4 })], limit, LATE);
+    assert.deepEqual(
+      found.map(({ age }) => age),
+      [4],
+    );
+  });
+
+  it("that does not end in the time that it is given is lost, once", () => {
+    const deadlines = new Deadlines();
+    const look = (nowMs: number): string[] =>
+      deadlines.overdue([slot()], TIMEOUT, nowMs).map(({ step }) => step);
+    assert.deepEqual(look(LATE), ["interrupt"]);
+    assert.deepEqual(look(LATE + INTERRUPT_GRACE_MS), []);
+    assert.equal(deadlines.isLost(0, slot()), false);
+    assert.deepEqual(look(LATE + INTERRUPT_GRACE_MS + 1), ["lose"]);
+    assert.deepEqual(look(LATE + INTERRUPT_GRACE_MS + 2), []);
+    assert.equal(deadlines.isLost(0, slot()), true);
+    assert.equal(deadlines.isLost(0, slot({ startedMs: LATE })), false, "the next request");
+    assert.equal(deadlines.isLost(0, slot({ state: SLOT_IDLE })), false);
+    assert.equal(deadlines.isLost(1, slot()), false);
   });
 
   it("is reported once", () => {
@@ -34,7 +59,7 @@ describe("a request", () => {
     deadlines.overdue([slot()], TIMEOUT, LATE);
     const next = slot({ ticket: 78, startedMs: LATE });
     assert.equal(deadlines.overdue([next], TIMEOUT, LATE).length, 0);
-    assert.equal(deadlines.overdue([next], TIMEOUT, LATE + TIMEOUT + 1)[0]?.ticket, 78);
+    assert.equal(deadlines.overdue([next], TIMEOUT, LATE + TIMEOUT_MS + 1)[0]?.ticket, 78);
   });
 
   it("is reported although one on another slot began at the same time", () => {
@@ -46,7 +71,10 @@ describe("a request", () => {
   });
 
   it("is never overdue with a timeout of 0", () => {
-    assert.deepEqual(new Deadlines().overdue([slot()], 0, LATE), []);
+    assert.deepEqual(
+      new Deadlines().overdue([slot()], () => 0, LATE),
+      [],
+    );
   });
 });
 

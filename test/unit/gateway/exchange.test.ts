@@ -25,6 +25,7 @@ class Client implements ClientSide {
   isWaiting = false;
   isGone = false;
   isFull = false;
+  keepsAlive = true;
   sent = "";
   writes = 0;
   readonly events: string[] = [];

@@ -25,6 +25,7 @@ describe("the queue's layout", () => {
     assert.deepEqual(Object.fromEntries(own), agreed);
     assert.equal(layout.arenaFile(7), files.arena);
     assert.equal(layout.repliesFile(7), files.replies);
+    assert.equal(layout.stacksFile(7), files.stacks);
   });
 
   it("has the offsets that Python's structs have", () => {

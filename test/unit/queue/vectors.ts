@@ -32,7 +32,7 @@ interface StoredCase {
 
 export interface LayoutVector {
   readonly constants: Readonly<Record<string, number | string>>;
-  readonly files: { readonly arena: string; readonly replies: string };
+  readonly files: { readonly arena: string; readonly replies: string; readonly stacks: string };
   readonly offsets: Readonly<Record<"record" | "slot" | "frame" | "file" | "fileAnswer", VectorFields>>;
 }
 

@@ -202,6 +202,24 @@ const CASES: Readonly<Record<keyof typeof VALIDATORS, Cases>> = {
       [["a"], "Value is not a dictionary: ['a'] "],
     ],
   },
+  byteSize: {
+    takes: [
+      [0, 0],
+      ["0", 0],
+      [4096, 4096],
+      [" 4096 ", 4096],
+      ["512K", 524_288],
+      ["300 m", 314_572_800],
+      ["2G", 2_147_483_648],
+    ],
+    refuses: [
+      ["", "Not a size:  (write bytes, or 512K, 300M, 2G)"],
+      ["-1", "Not a size: -1 (write bytes, or 512K, 300M, 2G)"],
+      ["1.5G", "Not a size: 1.5G (write bytes, or 512K, 300M, 2G)"],
+      ["2T", "Not a size: 2T (write bytes, or 512K, 300M, 2G)"],
+      [-1, "Value must be positive: -1"],
+    ],
+  },
   wholeNumber: {
     takes: [
       [-3, -3],

@@ -1,0 +1,174 @@
+/**
+ * Looks at all workers now and then, and acts on what it sees: requests past `timeout`, workers past `boot_timeout`, workers
+ * that have done enough (retirement.ts). What the stacks show goes into the error log, a block for each worker.
+ *
+ * Runs in: arbiter.
+ */
+import type { ErrorLog } from "../logging/error-log.ts";
+import { SLOT_BUSY } from "../queue/layout.ts";
+import type { ScoreboardReader, SlotRecord } from "../queue/scoreboard.ts";
+import { type Children, isClaiming, type Worker } from "./children.ts";
+import { Deadlines, monotonicMs, type Overdue } from "./deadlines.ts";
+import type { Gateways } from "./gateways.ts";
+import type { Generation } from "./generation.ts";
+import { removeStacks, takeStacks } from "./stacks.ts";
+import { maybeMemory } from "./worker-memory.ts";
+
+export interface Supervised {
+  readonly children: Children;
+  readonly scoreboard: ScoreboardReader;
+  readonly gateways: Gateways;
+  readonly log: ErrorLog;
+  readonly runDirectory: string;
+  readonly generation: (number: number) => Generation | undefined;
+  /** The one whose workers may be replaced; null while it has other worries. */
+  readonly serving: () => Generation | null;
+}
+
+interface Boot {
+  readonly beganMs: number;
+  isOver: boolean;
+}
+
+export class Supervision {
+  readonly #all: Supervised;
+  readonly #deadlines = new Deadlines();
+  /** By age: whose stacks are to come, and what the log says before them. */
+  readonly #awaitedStacks = new Map<number, string>();
+  readonly #boots = new Map<number, Boot>();
+  /** Ages of lost workers that were asked to leave, for their `worker_abort` hook. */
+  readonly #aborted = new Set<number>();
+
+  constructor(supervised: Supervised) {
+    this.#all = supervised;
+  }
+
+  look(): void {
+    const nowMs = monotonicMs();
+    const slots = this.#all.scoreboard.read(0, this.#all.children.slotsInUse);
+    // In this order, so that what is ordered in one look has come by the next.
+    for (const worker of this.#all.children.all()) this.#logStacks(worker);
+    this.#endLost(slots);
+    this.#keepRequestDeadlines(slots, nowMs);
+    this.#keepBootDeadlines(nowMs);
+    this.#replace(slots, nowMs);
+  }
+
+  /** The worker is gone. */
+  forget(worker: Worker): void {
+    this.#logStacks(worker);
+    this.#awaitedStacks.delete(worker.age);
+    this.#boots.delete(worker.age);
+    this.#aborted.delete(worker.age);
+    removeStacks(this.#all.runDirectory, worker.age);
+  }
+
+  // -- requests ---------------------------------------------------------------------------------------------
+
+  #keepRequestDeadlines(slots: readonly SlotRecord[], nowMs: number): void {
+    const timeoutMs = (age: number): number => (this.#settingsOf(age)?.timeout ?? 0) * 1e3;
+    for (const overdue of this.#deadlines.overdue(slots, timeoutMs, nowMs)) {
+      const worker = this.#all.children.byAge(overdue.age);
+      const generation = worker && this.#all.generation(worker.generation);
+      if (generation === undefined || worker === undefined) continue;
+      if (overdue.step === "interrupt") this.#interrupt(generation, worker, overdue);
+      else this.#lose(generation, worker);
+    }
+  }
+
+  #interrupt(generation: Generation, worker: Worker, { slot, gateway, ticket, ranMs }: Overdue): void {
+    const { pid } = worker;
+    this.#all.gateways.orderOne(gateway, { type: "time-out", ticket, pid, ranMs });
+    this.#awaitedStacks.set(worker.age, "past timeout");
+    generation.interrupt(worker, slot, gateway, ticket);
+  }
+
+  /** With threads the others' requests are worth more than the thread that is stuck: they finish first. */
+  #lose(generation: Generation, worker: Worker): void {
+    this.#all.log.critical(`WORKER TIMEOUT (pid:${worker.pid})`);
+    if (this.#awaitedStacks.has(worker.age)) generation.writeStacks(worker);
+    generation.lose(worker);
+  }
+
+  #endLost(slots: readonly SlotRecord[]): void {
+    for (const worker of this.#all.children.all()) {
+      if (worker.state !== "lost") continue;
+      const own = Array.from({ length: worker.threads }, (_, thread) => worker.slot + thread);
+      const isDone = own.every((slot) => {
+        const record = slots[slot];
+        return record === undefined || record.state !== SLOT_BUSY || this.#deadlines.isLost(slot, record);
+      });
+      if (!isDone) continue;
+      const signal = this.#aborted.has(worker.age) ? "SIGKILL" : "SIGABRT";
+      this.#aborted.add(worker.age);
+      this.#all.generation(worker.generation)?.signal(worker, signal);
+    }
+  }
+
+  // -- boot -------------------------------------------------------------------------------------------------
+
+  #keepBootDeadlines(nowMs: number): void {
+    for (const worker of this.#all.children.all()) {
+      const limitMs = (this.#settingsOf(worker.age)?.boot_timeout ?? 0) * 1e3;
+      if (limitMs === 0 || worker.state !== "booting") continue;
+      const boot = this.#boots.get(worker.age) ?? { beganMs: nowMs, isOver: false };
+      this.#boots.set(worker.age, boot);
+      const generation = this.#all.generation(worker.generation);
+      if (boot.isOver) {
+        generation?.signal(worker, "SIGKILL");
+      } else if (nowMs - boot.beganMs > limitMs) {
+        boot.isOver = true;
+        this.#all.log.critical(`WORKER BOOT TIMEOUT (pid:${worker.pid})`);
+        this.#awaitedStacks.set(worker.age, "that does not boot");
+        generation?.writeStacks(worker);
+      }
+    }
+  }
+
+  // -- retirement -------------------------------------------------------------------------------------------
+
+  #replace(slots: readonly SlotRecord[], nowMs: number): void {
+    const generation = this.#all.serving();
+    if (generation === null || !generation.retirement.isEnabled) return;
+    const { max_worker_memory } = generation.loaded.settings;
+    const use = (worker: Worker) => ({
+      served: servedBy(worker, slots),
+      memory: () => maybeMemory(worker.pid, max_worker_memory),
+    });
+    for (const { worker, reason } of generation.retirement.due(
+      generation.workers.filter(isClaiming),
+      use,
+      nowMs,
+    )) {
+      this.#all.log.info(
+        `Autorestarting worker after current request. Worker (pid:${worker.pid}) ${reason}; another takes its place first`,
+      );
+      generation.replace(worker);
+    }
+  }
+
+  // -- stacks -----------------------------------------------------------------------------------------------
+
+  #logStacks({ age, pid }: Worker): void {
+    const occasion = this.#awaitedStacks.get(age);
+    if (occasion === undefined) return;
+    const stacks = takeStacks(this.#all.runDirectory, age);
+    if (stacks === "") return;
+    this.#awaitedStacks.delete(age);
+    this.#all.log.error(`Stacks of worker (pid:${pid}) ${occasion}:\n${stacks}`);
+  }
+
+  #settingsOf(age: number): Generation["loaded"]["settings"] | undefined {
+    const worker = this.#all.children.byAge(age);
+    return worker && this.#all.generation(worker.generation)?.loaded.settings;
+  }
+}
+
+function servedBy(worker: Worker, slots: readonly SlotRecord[]): number {
+  let served = 0;
+  for (let slot = worker.slot; slot < worker.slot + worker.threads; slot++) {
+    const record = slots[slot];
+    if (record?.age === worker.age) served += record.served;
+  }
+  return served;
+}

@@ -49,8 +49,8 @@ SLOT_IDLE = 1
 SLOT_BUSY = 2
 SLOT_RETIRING = 3
 
-# payload length, kind, flags, status, ticket, head length, content length
-FRAME_HEADER = Struct("<IBBHIId")
+# payload length, kind, flags, status, ticket, head length, content length, claimed ms
+FRAME_HEADER = Struct("<IBBHIIdd")
 
 FRAME_HELLO = 1
 FRAME_WHOLE = 2

@@ -40,13 +40,15 @@ class ReplyStream:
     """A connected stream. Any failure to write raises GatewayGone, once and for all."""
 
     def __init__(self, run_directory: str, gateway: int, age: int, slot: int) -> None:
+        # When the ticket in work was claimed, ms: every frame says it.
+        self.claimed = 0.0
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.connect(os.path.join(run_directory, replies_file(gateway)))
         except OSError as error:
             self._socket.close()
             raise GatewayGone from error
-        self._write(FRAME_HEADER.pack(0, FRAME_HELLO, 0, PROTOCOL_VERSION, age, slot, os.getpid()))
+        self._write(FRAME_HEADER.pack(0, FRAME_HELLO, 0, PROTOCOL_VERSION, age, slot, os.getpid(), 0))
 
     def whole(self, ticket: int, head: ResponseHead, body: bytes) -> None:
         """Head and complete body: the usual reply, one system call."""
@@ -56,16 +58,19 @@ class ReplyStream:
         self._write_headed(FRAME_HEAD, ticket, head, first)
 
     def body(self, ticket: int, data: bytes) -> None:
-        self._write(FRAME_HEADER.pack(len(data), FRAME_BODY, 0, 0, ticket, 0, -1), data)
+        self._write(FRAME_HEADER.pack(len(data), FRAME_BODY, 0, 0, ticket, 0, -1, self.claimed), data)
 
     def end(self, ticket: int) -> None:
-        self._write(FRAME_HEADER.pack(0, FRAME_END, 0, 0, ticket, 0, -1))
+        self._write(FRAME_HEADER.pack(0, FRAME_END, 0, 0, ticket, 0, -1, self.claimed))
 
     def fail(self, ticket: int) -> None:
-        self._write(FRAME_HEADER.pack(0, FRAME_FAIL, 0, 0, ticket, 0, -1))
+        self._write(FRAME_HEADER.pack(0, FRAME_FAIL, 0, 0, ticket, 0, -1, self.claimed))
 
     def early_hints(self, ticket: int, lines: bytes) -> None:
-        self._write(FRAME_HEADER.pack(len(lines), FRAME_EARLY_HINTS, 0, 103, ticket, len(lines), -1) + lines)
+        self._write(
+            FRAME_HEADER.pack(len(lines), FRAME_EARLY_HINTS, 0, 103, ticket, len(lines), -1, self.claimed)
+            + lines
+        )
 
     def file(self, ticket: int, head: ResponseHead, part: FilePart) -> bool:
         """Offers a file as the body. Returns whether the gateway sends it; then `end` is all that is left to do."""
@@ -74,7 +79,14 @@ class ReplyStream:
         size = len(payload)
         self._write(
             FRAME_HEADER.pack(
-                size, FRAME_FILE, head.flags, head.status_code, ticket, size, head.content_length
+                size,
+                FRAME_FILE,
+                head.flags,
+                head.status_code,
+                ticket,
+                size,
+                head.content_length,
+                self.claimed,
             ),
             payload,
         )
@@ -105,6 +117,7 @@ class ReplyStream:
             ticket,
             len(block),
             head.content_length,
+            self.claimed,
         )
         self._write(header + block, body)
 
@@ -135,6 +148,8 @@ class ReplyStreams:
         self._age = age
         self._slot = slot
         self._streams: dict[int, ReplyStream] = {}
+        # When the ticket in work was claimed, ms.
+        self.claimed = 0.0
 
     def to(self, gateway: int) -> ReplyStream:
         """Raises GatewayGone."""
@@ -142,6 +157,7 @@ class ReplyStreams:
         if stream is None:
             stream = ReplyStream(self._run_directory, gateway, self._age, self._slot)
             self._streams[gateway] = stream
+        stream.claimed = self.claimed
         return stream
 
     def drop(self, gateway: int) -> None:

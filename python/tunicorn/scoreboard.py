@@ -63,8 +63,11 @@ class Slot:
         self.set_overdue(0, 0)
         SLOT_IDENTITY.pack_into(self._board, self._identity_offset, age, os.getpid(), generation)
 
-    def busy(self, gateway: int, ticket: int) -> None:
-        SLOT_CLAIM.pack_into(self._board, self._work_offset, SLOT_BUSY, gateway, ticket, monotonic() * 1e3)
+    def busy(self, gateway: int, ticket: int) -> float:
+        """Returns the moment that it notes, ms."""
+        now = monotonic() * 1e3
+        SLOT_CLAIM.pack_into(self._board, self._work_offset, SLOT_BUSY, gateway, ticket, now)
+        return now
 
     def dropped(self) -> None:
         """A ticket was claimed that nobody wants any more."""

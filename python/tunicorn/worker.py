@@ -138,7 +138,7 @@ class Worker:
         guard = self._interrupts.guard(slot)
         while not queue.retiring and (claimed := claim()) is not None:
             gateway, ticket, offset, length = claimed
-            slot.busy(gateway, ticket)
+            streams.claimed = slot.busy(gateway, ticket)
             request = read_record(gateway, ticket, offset, length)
             if request is None:
                 if self._arenas.is_probe(gateway, ticket, offset):

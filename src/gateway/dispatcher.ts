@@ -26,6 +26,8 @@ export interface Exchange {
   readonly requestLine?: string;
   /** The id of its ticket, kept by the dispatcher; 0 when it has none. */
   ticket: number;
+  /** How long it waited for a worker, from the complete request on; known with the first frame. */
+  queuedMs: number;
   /** Whether part of the reply has arrived. */
   readonly isAnswering: boolean;
   /** Returns whether the reply is complete. */
@@ -242,6 +244,7 @@ export class Dispatcher {
       this.#onProbeAnswered(frame.ticket);
       return;
     }
+    queued.exchange.queuedMs = frame.claimed - queued.enqueuedMs;
     if (queued.exchange.onReplyFrame(stream, frame, bytes, start, end, complete)) this.#answered(queued);
   }
 

@@ -77,6 +77,8 @@ export class HttpExchange implements Exchange, AccessRecord {
   status = 0;
   bodyBytes = 0;
   workerPid = 0;
+  workerAge = 0;
+  queuedMs = Number.NaN;
   readonly head: RequestHead;
   readonly body: RequestBody;
   readonly provenance: Provenance;
@@ -116,6 +118,7 @@ export class HttpExchange implements Exchange, AccessRecord {
     complete: boolean,
   ): boolean {
     this.workerPid = stream.pid;
+    this.workerAge = stream.age;
     this.#frameEndsReply = frame.kind === FRAME_WHOLE;
     switch (frame.kind) {
       case FRAME_WHOLE:

@@ -17,6 +17,8 @@ const READ_BYTES = 64 * 1024;
 export class WorkerStream implements ReplySink {
   /** 0 until the stream has said whose it is. */
   pid = 0;
+  /** Of the worker: its number in this instance. */
+  age = 0;
   readonly #socket: Socket;
   readonly #reader: ReplyReader;
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -56,6 +58,7 @@ export class WorkerStream implements ReplySink {
     if (frame.kind === FRAME_HELLO) {
       if (frame.status !== PROTOCOL_VERSION) throw new Error(`worker speaks queue protocol ${frame.status}`);
       this.pid = frame.contentLength;
+      this.age = frame.ticket;
       return;
     }
     this.#dispatcher.onReplyFrame(this, frame, bytes, start, end, complete);

@@ -27,6 +27,8 @@ export function jsonAccessLine(record: AccessRecord): string {
     duration_ms: Math.trunc(record.durationMs * 1e3) / 1e3,
     referer: record.requestField("referer") ?? null,
     user_agent: record.requestField("user-agent") ?? null,
+    queue_ms: Number.isNaN(record.queuedMs) ? null : Math.max(0, Math.trunc(record.queuedMs * 1e3) / 1e3),
+    worker: record.workerAge || null,
     worker_pid: record.workerPid,
   });
   return line.replace(NOT_ASCII, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);

@@ -23,6 +23,10 @@ export interface AccessRecord {
   readonly bodyBytes: number;
   readonly durationMs: number;
   readonly workerPid: number;
+  /** The number of the worker in this instance; 0 when no worker had the request. */
+  readonly workerAge: number;
+  /** How long the complete request waited for a worker; NaN when none had it. */
+  readonly queuedMs: number;
   /** Lower-case name → value; the last one of repeated fields. */
   requestField(name: string): string | undefined;
   responseField(name: string): string | undefined;
@@ -52,6 +56,9 @@ const ATOMS: Readonly<Record<string, Atom>> = {
   D: (record) => String(Math.trunc(record.durationMs * 1e3)),
   L: (record) => (record.durationMs / 1e3).toFixed(6),
   p: (record) => `<${record.workerPid}>`,
+  // Of Tunicorn alone.
+  Q: ({ queuedMs }) => (Number.isNaN(queuedMs) ? "-" : String(Math.max(0, Math.trunc(queuedMs * 1e3)))),
+  W: ({ workerAge }) => (workerAge === 0 ? "-" : String(workerAge)),
 };
 
 /** `%(name)s`, also with the flags, width and precision of Python's `%`; and `%%`. */

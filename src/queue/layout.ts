@@ -66,7 +66,8 @@ export const FRAME = {
   ticket: 8,
   headLength: 12,
   contentLength: 16,
-  headerBytes: 24,
+  claimed: 24,
+  headerBytes: 32,
 } as const;
 
 export const FRAME_HELLO = 1;

@@ -19,6 +19,8 @@ export interface FrameHeader {
   /** Bytes; -1: the application gave none. */
   contentLength: number;
   payloadLength: number;
+  /** When the ticket was claimed, ms, monotonic; 0: it was not. */
+  claimed: number;
 }
 
 export interface ReplySink {
@@ -43,6 +45,7 @@ export class ReplyReader {
     headLength: 0,
     contentLength: -1,
     payloadLength: 0,
+    claimed: 0,
   };
   /** The beginning of a frame whose header or head is not complete. */
   #held: Buffer = EMPTY;
@@ -83,6 +86,7 @@ export class ReplyReader {
     frame.status = bytes.readUInt16LE(position + FRAME.status);
     frame.ticket = bytes.readUInt32LE(position + FRAME.ticket);
     frame.contentLength = bytes.readDoubleLE(position + FRAME.contentLength);
+    frame.claimed = bytes.readDoubleLE(position + FRAME.claimed);
     const end = Math.min(bytes.length, start + frame.payloadLength);
     this.#remaining = start + frame.payloadLength - end;
     this.#sink.onFrame(frame, bytes, start, end, this.#remaining === 0);

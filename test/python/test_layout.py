@@ -205,9 +205,10 @@ def test_reply_frames_are_written(kind: str, tmp_path: Path) -> None:
     stream = ReplyStream(str(tmp_path), 1, 2, 3)
     accepted = listener.accept()[0]
     hello = layout.FRAME_HEADER.unpack(accepted.recv(layout.FRAME_HEADER.size))
-    assert hello == (0, layout.FRAME_HELLO, 0, layout.PROTOCOL_VERSION, 2, 3, os.getpid())
+    assert hello == (0, layout.FRAME_HELLO, 0, layout.PROTOCOL_VERSION, 2, 3, os.getpid(), 0)
     for case in cases(f"frame-{kind}"):
         expected = bytes_of(case)
+        stream.claimed = case["fields"]["claimed"]
         send(stream, kind, case)
         received = b""
         while len(received) < len(expected):

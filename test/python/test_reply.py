@@ -89,6 +89,7 @@ def test_hello_says_who_the_thread_is(gateway: Gateway) -> None:
             AGE,
             SLOT,
             os.getpid(),
+            0,
         )
     stream.close()
 

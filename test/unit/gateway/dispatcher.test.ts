@@ -49,6 +49,7 @@ const ARENA_RECORDS = 512;
 
 class Request implements Exchange {
   ticket = 0;
+  queuedMs = Number.NaN;
   isAnswering = false;
   readonly events: string[] = [];
 
@@ -166,7 +167,7 @@ class Queue {
   frame(kind: number, ticket: number, payload: string, complete: boolean): void {
     const header = { kind, ticket, flags: 0, status: 200, headLength: 0, contentLength: -1 };
     const bytes = Buffer.from(payload);
-    const frame = { ...header, payloadLength: bytes.length };
+    const frame = { ...header, payloadLength: bytes.length, claimed: 0 };
     this.dispatcher.onReplyFrame(this.#stream, frame, bytes, 0, bytes.length, complete);
   }
 

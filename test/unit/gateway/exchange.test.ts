@@ -119,7 +119,16 @@ class Play {
     const bodyStart = start + head.length;
     const end = bodyStart + body.length;
     const payloadLength = head.length + body.length;
-    const header = { kind, flags, status, ticket: 1, headLength: head.length, contentLength, payloadLength };
+    const header = {
+      kind,
+      flags,
+      status,
+      ticket: 1,
+      headLength: head.length,
+      contentLength,
+      payloadLength,
+      claimed: 0,
+    };
     const first = bodyStart + atOnce;
     const isOver = this.exchange.onReplyFrame(this.#stream, header, bytes, start, first, first === end);
     return first < end ? this.exchange.onReplyMore(this.#stream, bytes, first, end, true) : isOver;
@@ -128,7 +137,7 @@ class Play {
   /** The head alone, in memory of the test's own. */
   begin(kind: number, bytes: Buffer): void {
     const payload = { headLength: bytes.length, payloadLength: bytes.length };
-    const header = { kind, flags: 0, status: 200, ticket: 1, contentLength: -1, ...payload };
+    const header = { kind, flags: 0, status: 200, ticket: 1, contentLength: -1, claimed: 0, ...payload };
     this.exchange.onReplyFrame(this.#stream, header, bytes, 0, bytes.length, true);
   }
 

@@ -29,6 +29,7 @@ const PID = 4711;
 /** Settles when the frame of its reply has come, with the stream that brought it. */
 class Request implements Exchange {
   ticket = 0;
+  queuedMs = Number.NaN;
   isAnswering = false;
   isAnswered = false;
   /** Where its frame lay. */

@@ -34,6 +34,8 @@ function record({
     bodyBytes: 1234,
     durationMs: 1234.5678,
     workerPid: 4711,
+    workerAge: 3,
+    queuedMs: 1.2345,
     requestField: (name) => requestFields[name],
     responseField: (name) => responseFields[name],
     environ: () => new Map(Object.entries(variables)),
@@ -69,6 +71,8 @@ describe("a line of the access log", () => {
     ["H", "HTTP/1.1"],
     ["b", "1234"],
     ["B", "1234"],
+    ["Q", "1234"],
+    ["W", "3"],
     ["f", "-"],
     ["a", "-"],
     ["T", "1"],
@@ -194,6 +198,8 @@ describe("a line in JSON", () => {
       duration_ms: 1234.567,
       referer: null,
       user_agent: null,
+      queue_ms: 1.234,
+      worker: 3,
       worker_pid: 4711,
     });
   });

@@ -8,11 +8,10 @@
  * idle: connections that have had a response and are kept alive, and what each takes of the gateway's memory.
  */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { connectAll, IdleClient, SlowHead, SlowReader, SlowUpload } from "./difficult/clients.ts";
-import { descendants, residentBytes } from "./difficult/sample.ts";
+import { descendants, isGateway, residentBytes } from "./difficult/sample.ts";
 import { type LoadResult, runLoad } from "./load.ts";
 import { PEERS, Served } from "./peers.ts";
 import { median, medianRatio } from "./statistics.ts";
@@ -84,8 +83,6 @@ async function compare(what: string, clients: typeof SLOW | typeof IDLE): Promis
 }
 
 function gatewayBytes(arbiter: number): number {
-  const isGateway = (pid: number): boolean =>
-    readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("gateway");
   return residentBytes(descendants(arbiter).find(isGateway) ?? Number.NaN);
 }
 

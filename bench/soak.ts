@@ -5,7 +5,8 @@
  *
  * File descriptors, spool files and memory (Pss) of every process of the server are looked at between equal parts of the
  * run, when no request is in work. The exit code is 1 when an answer was wrong, or when the second half of the samples shows
- * growth: more descriptors or spool files than any of the first half, or more memory than those by a tenth and 8 MiB.
+ * growth: more descriptors or spool files than any of the first half, or in the arbiter, the gateway or the Python processes more
+ * memory than those by a tenth and 8 MiB.
  */
 import { randomInt } from "node:crypto";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
@@ -131,7 +132,9 @@ function growth(taken: readonly Sample[]): string[] {
   for (const aspect of ["descriptors", "spoolFiles"] as const) {
     if (most(second, aspect) > most(first, aspect)) complaints.push(aspect);
   }
-  if (most(second, "bytes") > most(first, "bytes") * 1.1 + SLACK_BYTES) complaints.push("memory");
+  for (const aspect of ["arbiterBytes", "gatewayBytes", "pythonBytes"] as const) {
+    if (most(second, aspect) > most(first, aspect) * 1.1 + SLACK_BYTES) complaints.push(aspect);
+  }
   return complaints;
 }
 
@@ -141,14 +144,16 @@ const served = await Served.start(tunicorn, APP, 2);
 const soak = new Soak(served.url);
 const taken: Sample[] = [];
 console.log(`${requests} requests, ${connections} connections, 2 workers\n`);
-console.log("| requests | descriptors | spool files | memory, MiB |\n|---|---|---|---|");
+console.log("| requests | descriptors | spool files | MiB: arbiter | gateway | zygote and workers |");
+console.log("|---|---|---|---|---|---|");
 for (let part = 1; part <= samples; part++) {
   await soak.run(Math.ceil(requests / samples));
   const sample = await sampleOf(served.pid);
   taken.push(sample);
-  const { descriptors, spoolFiles, bytes } = sample;
+  const { descriptors, spoolFiles, arbiterBytes, gatewayBytes, pythonBytes } = sample;
+  const memory = [arbiterBytes, gatewayBytes, pythonBytes].map((bytes) => (bytes / 1024 / 1024).toFixed(1));
   const done = Math.ceil(requests / samples) * part;
-  console.log(`| ${done} | ${descriptors} | ${spoolFiles} | ${(bytes / 1024 / 1024).toFixed(1)} |`);
+  console.log(`| ${done} | ${descriptors} | ${spoolFiles} | ${memory.join(" | ")} |`);
 }
 await served.stop();
 const complaints = growth(taken);

@@ -9,8 +9,10 @@ import { setTimeout as pause } from "node:timers/promises";
 export interface Sample {
   readonly descriptors: number;
   readonly spoolFiles: number;
-  /** Proportional set size. */
-  readonly bytes: number;
+  /** Proportional set size, of the arbiter, of the gateways, of the zygote and its workers. */
+  readonly arbiterBytes: number;
+  readonly gatewayBytes: number;
+  readonly pythonBytes: number;
 }
 
 const SETTLE_MS = 500;
@@ -33,7 +35,9 @@ function look(arbiter: number): Sample {
   return {
     descriptors: sum(pids.map((pid) => readdirSync(`/proc/${pid}/fd`).length)),
     spoolFiles: spoolFiles(arbiter),
-    bytes: sum(pids.map(residentBytes)),
+    arbiterBytes: residentBytes(arbiter),
+    gatewayBytes: sum(pids.filter(isGateway).map(residentBytes)),
+    pythonBytes: sum(pids.filter((pid) => pid !== arbiter && !isGateway(pid)).map(residentBytes)),
   };
 }
 
@@ -42,6 +46,10 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, each)
 export function descendants(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ");
   return children.filter(Boolean).flatMap((child) => [Number(child), ...descendants(Number(child))]);
+}
+
+export function isGateway(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("gateway");
 }
 
 export function residentBytes(pid: number): number {

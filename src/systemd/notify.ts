@@ -5,7 +5,7 @@
  * Node has no datagram sockets of the Unix kind, and systemd takes messages of the main process only. So a program that
  * is started with NOTIFY_SOCKET becomes Python for a moment, which connects the socket and becomes this program again: the
  * same process, with the connected socket as one more descriptor. A datagram is then one `write`
- * (docs/decisions/0006-systemd-notify.md).
+ * (docs/decisions/0009-systemd-notify.md).
  *
  * Runs in: arbiter.
  */

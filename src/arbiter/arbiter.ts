@@ -63,6 +63,8 @@ const SLOTS_PER_THREAD = 8;
 const KILL_GRACE_MS = 1000;
 /** How long INT and QUIT wait for the children, ms. */
 const QUICK_STOP_MS = 2000;
+/** A TERM that systemd sends to every process ends the workers too; only when requests wait then are others worth it, ms. */
+const STOPPING_PAUSE_MS = 500;
 
 type State = "starting" | "serving" | "stopping";
 
@@ -576,6 +578,7 @@ export class Arbiter implements GenerationEvents {
     generation.closeWhenEmpty();
     if (generation.isClosing || this.#isLeaving) return;
     if (actions.includes("boot failed")) this.#onBootFailed(generation, code);
+    else if (this.#state === "stopping") setTimeout(() => this.onVacancy(generation), STOPPING_PAUSE_MS);
     else this.onVacancy(generation);
   }
 

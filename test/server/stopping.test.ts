@@ -174,3 +174,23 @@ describe("a server that is told to stop", () => {
     }
   });
 });
+
+describe("TERM to every process at once, as systemd sends it", () => {
+  it("ends a server without work, and starts no worker in its last moment", async (t) => {
+    const server = await Server.start(t, ["--workers", "2", "basics"], { workers: 2 });
+    process.kill(-server.pid, "SIGTERM");
+    assert.equal((await server.running.waitForExit()).code, 0);
+    assert.equal(server.booted.length, 2);
+  });
+
+  it("still answers the request in work", async (t) => {
+    const server = await Server.start(t, ["basics"]);
+    const directory = temporaryDirectory();
+    const held = await HeldRequest.begin(server, directory, "held");
+    process.kill(-server.pid, "SIGTERM");
+    await server.running.stderr.find(/Handling signal: term/);
+    letGo(directory);
+    assert.equal(status(await held.maybeResponse()), 200);
+    assert.equal((await server.running.waitForExit()).code, 0);
+  });
+});

@@ -32,7 +32,7 @@ async function refuses(address: Address): Promise<boolean> {
 }
 
 /** An address and the descriptor of a socket that listens there, as a supervisor holds one. */
-async function supervisorsSocket(): Promise<{ address: Address; fd: number; close: () => void }> {
+async function supervisorsSocket(): Promise<{ address: { host: string; port: number }; fd: number; close: () => void }> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
@@ -54,7 +54,9 @@ describe("listening", () => {
     const { address, fd, close } = await supervisorsSocket();
     const words = ["--bind", "fd://3", "--bind", "127.0.0.1:0", "basics"];
     const running = launch(t, words, { descriptors: [fd] });
-    await running.stderr.find(/Listening at: fd:\/\/3 \(\d+\)$/);
+    t.after(close);
+    // Its address, as Gunicorn says it.
+    await running.stderr.find(new RegExp(`Listening at: http://127\\.0\\.0\\.1:${address.port} \\(\\d+\\)$`));
     close(); // so that nobody else accepts
     assert.ok(await answers(address));
     await running.stderr.find(

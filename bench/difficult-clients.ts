@@ -66,13 +66,15 @@ async function compare(what: string, clients: typeof SLOW | typeof IDLE): Promis
   const stillOpen: number[] = [];
   let memory = 0;
   const load = { url: served.url, connections, seconds };
-  await runLoad({ ...load, seconds: 1 }); // warms up
+  const settle = (): Promise<LoadResult> => runLoad({ ...load, seconds: 1 });
   for (let round = 1; round <= rounds; round++) {
+    await settle();
     without.push(await runLoad(load));
     const before = gatewayBytes(served.pid);
     const crowd = await connectAll(served.url, clients);
     // Later rounds find memory that the first has left.
     if (round === 1) memory = (gatewayBytes(served.pid) - before) / clients.length;
+    await settle();
     withThem.push(await runLoad(load));
     stillOpen.push(crowd.openCount);
     await crowd.leave();

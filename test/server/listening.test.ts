@@ -32,7 +32,11 @@ async function refuses(address: Address): Promise<boolean> {
 }
 
 /** An address and the descriptor of a socket that listens there, as a supervisor holds one. */
-async function supervisorsSocket(): Promise<{ address: { host: string; port: number }; fd: number; close: () => void }> {
+async function supervisorsSocket(): Promise<{
+  address: { host: string; port: number };
+  fd: number;
+  close: () => void;
+}> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };

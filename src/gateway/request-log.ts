@@ -27,7 +27,7 @@ export class RequestLog {
   }
 
   add(exchange: HttpExchange): void {
-    if (this.#statsd !== null) this.#statsd.request(exchange.status, exchange.durationMs);
+    if (this.#statsd !== null) this.#statsd.request(exchange.status, exchange.durationMs, exchange.queuedMs);
     if (this.#writer === null && !this.#sendsRecords) return;
     if (this.#isUnlogged?.(exchange)) return;
     if (this.#writer !== null) this.#writer.write(this.#line(exchange));

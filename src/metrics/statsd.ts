@@ -1,5 +1,5 @@
 /**
- * Metrics for a StatsD server: the names, the types and the very datagrams of Gunicorn, one metric each.
+ * Metrics for a StatsD server: the names, the types and the very datagrams of Gunicorn, one metric each; and the time in the queue.
  *
  * Rules: nothing waits for the server or fails because of it. What cannot be sent is lost, as it is with UDP anyway.
  *
@@ -55,11 +55,16 @@ export class Statsd {
     this.#send(`gunicorn.${name}:${value}|h`);
   }
 
-  /** An answered request. */
-  request(status: number, durationMs: number): void {
-    this.#send(`gunicorn.request.duration:${pythonFloat(Math.trunc(durationMs * 1e3) / 1e3)}|ms`);
+  /** An answered request. `queuedMs`: how long it waited for a worker, NaN when none had it. */
+  request(status: number, durationMs: number, queuedMs: number): void {
+    this.#timing("request.duration", durationMs);
+    if (!Number.isNaN(queuedMs)) this.#timing("request.queued", Math.max(0, queuedMs));
     this.increment("requests");
     this.increment(`request.status.${status}`);
+  }
+
+  #timing(name: string, ms: number): void {
+    this.#send(`gunicorn.${name}:${pythonFloat(Math.trunc(ms * 1e3) / 1e3)}|ms`);
   }
 
   #send(metric: string): void {

@@ -35,7 +35,7 @@ const request = (path: string): string =>
 /** The durations differ, and the backlog may be told any number of times. */
 function comparable(datagrams: readonly string[]): string {
   const lines = datagrams.map((each) =>
-    each.replace(/duration:\d+\.\d+\|ms/, "duration:SECONDS|ms").replace(/backlog:\d+/, "backlog:N"),
+    each.replace(/(duration|queued):\d+\.\d+\|ms/, "$1:SECONDS|ms").replace(/backlog:\d+/, "backlog:N"),
   );
   return [
     ...new Set(lines.filter((each) => each.includes("backlog"))),
@@ -77,7 +77,8 @@ for (const [title, words, row] of [
       return { datagrams: comparable(got) };
     });
     assert.match(observed.tunicorn.datagrams, /gunicorn\.requests:1\|c\|@1\.0/);
-    differences.compare(observed, row === undefined ? {} : { datagrams: row });
+    const rows = ["metrics: time in the queue", ...(row === undefined ? [] : [row])];
+    differences.compare(observed, { datagrams: rows });
   });
 }
 

@@ -578,8 +578,15 @@ export class Arbiter implements GenerationEvents {
     generation.closeWhenEmpty();
     if (generation.isClosing || this.#isLeaving) return;
     if (actions.includes("boot failed")) this.#onBootFailed(generation, code);
-    else if (this.#state === "stopping") setTimeout(() => this.onVacancy(generation), STOPPING_PAUSE_MS);
-    else this.onVacancy(generation);
+    else this.#fillVacancy(generation);
+  }
+
+  /** A signal that came before this death is told only at the end of this turn of the event loop. */
+  #fillVacancy(generation: Generation): void {
+    setImmediate(() => {
+      if (this.#state === "stopping") setTimeout(() => this.onVacancy(generation), STOPPING_PAUSE_MS);
+      else this.onVacancy(generation);
+    });
   }
 
   #onBootFailed(generation: Generation, code: number): void {

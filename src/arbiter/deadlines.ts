@@ -14,8 +14,8 @@ import type { SlotRecord } from "../queue/scoreboard.ts";
 /** How often the scoreboard is looked at, ms; a request may run as much longer. */
 export const LOOK_MS = 250;
 
-/** How long Python code may take to end at RequestTimeout, with its `finally` and `with` blocks, ms. */
-export const INTERRUPT_GRACE_MS = 1000;
+/** How long Python code may take to end at RequestTimeout, with its `finally` and `with` blocks, on a busy machine too, ms. */
+export const INTERRUPT_GRACE_MS = 2000;
 
 /** Milliseconds of CLOCK_MONOTONIC, the scoreboard's clock. */
 export function monotonicMs(): number {

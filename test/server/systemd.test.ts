@@ -7,7 +7,7 @@ import { after, describe, it, type TestContext } from "node:test";
 import { Client } from "../support/client.ts";
 import { cleanUp, Printed, Running, temporaryDirectory } from "../support/programs.ts";
 import { eventually } from "../support/wait.ts";
-import { APPS, runDirectories, Server, status } from "./support/server.ts";
+import { APPS, livingGroup, runDirectories, Server, status } from "./support/server.ts";
 
 after(cleanUp);
 
@@ -85,7 +85,8 @@ describe("the service manager", () => {
     await printed.find(new RegExp(`"pid": ${second}, .*READY=1`));
     assert.deepEqual(messages(printed).filter(({ pid }) => pid === second)[0]?.lines, [`MAINPID=${second}`]);
     process.kill(second, "SIGTERM");
-    await eventually(() => runDirectories(second).length === 0);
+    await eventually(() => livingGroup(server.pid).length === 0);
+    assert.deepEqual(runDirectories(second), []);
   });
 
   it("that is not there costs a warning", async (t) => {

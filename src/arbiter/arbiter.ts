@@ -11,25 +11,21 @@
  * Runs in: arbiter.
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { isatty } from "node:tty";
 import type { Exit } from "../cli/parser.ts";
 import type { Identity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { Logs } from "../logging/logs.ts";
 import type { Statsd } from "../metrics/statsd.ts";
-import type { UnfinishedWork } from "../queue/gateway-messages.ts";
-import { SCOREBOARD_FILE, SLOT_BUSY, TICKETS_FILE } from "../queue/layout.ts";
+import { SCOREBOARD_FILE, TICKETS_FILE } from "../queue/layout.ts";
 import { ScoreboardReader } from "../queue/scoreboard.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import type { Loaded } from "../settings/load.ts";
-import { VERSION } from "../version.ts";
 import { BackOff } from "./back-off.ts";
 import { Children, type Worker } from "./children.ts";
-import { listenerFacts, nextReload, openControlSocket } from "./control.ts";
+import { controlOf, listenerFacts, openControlSocket } from "./control.ts";
 import type { Controlled } from "./control-commands.ts";
-import { LOOK_MS, monotonicMs } from "./deadlines.ts";
+import { LOOK_MS } from "./deadlines.ts";
 import { gatewaySettings, logSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { Generation, type GenerationEvents } from "./generation.ts";
@@ -39,14 +35,16 @@ import { prepareLogFiles } from "./log-files.ts";
 import { measureRegularly } from "./measurements.ts";
 import type { Pidfile } from "./pidfile.ts";
 import type { Reading } from "./reading.ts";
-import { Rebinding } from "./rebinding.ts";
+import type { Rebinding } from "./rebinding.ts";
+import { Reload } from "./reload.ts";
 import { RunDirectory } from "./run-directory.ts";
-import { startScreen } from "./start-screen.ts";
+import { Shutdown } from "./shutdown.ts";
+import { showStartScreen } from "./start-screen.ts";
 import { Supervision } from "./supervision.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { describeExit } from "./worker-exit.ts";
 import type { WorkerAction } from "./worker-states.ts";
-import { workerStatus } from "./worker-status.ts";
+import { unfinishedWork } from "./worker-status.ts";
 import type { Zygote } from "./zygote.ts";
 import type { Occasion } from "./zygote-messages.ts";
 
@@ -59,14 +57,8 @@ const EXIT_HOOK_FAILED = 255;
 const MIN_SLOTS = 1024;
 const SLOTS_PER_THREAD = 8;
 
-/** How long what was killed may take to be gone, ms. */
-const KILL_GRACE_MS = 1000;
-/** How long INT and QUIT wait for the children, ms. */
-const QUICK_STOP_MS = 2000;
 /** A TERM that systemd sends to every process ends the workers too; only when requests wait then are others worth it, ms. */
 const STOPPING_PAUSE_MS = 500;
-
-type State = "starting" | "serving" | "stopping";
 
 export interface ArbiterOptions {
   readonly loaded: Loaded;
@@ -100,30 +92,19 @@ export class Arbiter implements GenerationEvents {
   readonly #zygoteBackOff = new BackOff();
   readonly #gateways: Gateways;
   readonly #generations = new Set<Generation>();
-  #state: State = "starting";
+  readonly #reload: Reload;
+  readonly #shutdown: Shutdown;
   #current: Generation;
-  /** Being started by a reload. */
-  #next: Generation | null = null;
+  /** Being started by a reload, and the addresses that come with it. */
+  #next: { readonly generation: Generation; readonly rebinding: Rebinding } | null = null;
   #lastGeneration = 0;
-  /** Executes the configuration file for a reload. */
-  #reader: Zygote | null = null;
-  /** The addresses of the next generation. */
-  #rebinding: Rebinding | null = null;
   #listeners: readonly Listener[];
-  /** How often settings were begun to be read anew. */
-  #readings = 0;
   #hasAnnounced = false;
-  #exitCode = 0;
-  #exitReason = "";
-  #isQuick = false;
+  /** All workers of the first generation, or of one after it, have been ready. */
+  #hasServed = false;
   #reloads = 0;
   /** After WINCH: no gateway accepts, and no worker is needed. */
   #isResting = false;
-  #drainDelay: NodeJS.Timeout | null = null;
-  /** While stopping: no gateway is left, and so no request. */
-  #isDrained = false;
-  /** The last line of the log is written. */
-  #hasEnded = false;
   /** Clients can connect. */
   #isListening = false;
   /** Keeps the FIFO, and the tickets in it, while no gateway lives. */
@@ -147,17 +128,57 @@ export class Arbiter implements GenerationEvents {
       this.#log,
       {
         onListening: () => this.#onListening(),
-        onStartFailed: (reason) => this.#halt(1, reason),
-        onDrained: () => this.#onDrained(),
+        onStartFailed: (reason) => this.#shutdown.halt(1, reason),
+        onDrained: () => this.#shutdown.onDrained(),
         onRested: () => this.#onRested(),
       },
     );
+    this.#shutdown = this.#prepareShutdown();
+    this.#reload = this.#prepareReload();
     this.#current = this.#startGeneration(options.loaded, "start", options.zygote);
     this.#supervision = this.#supervise();
     measureRegularly(options, this.#children);
-    openControlSocket(options.loaded, this.#directory.control, this.#controlled, {
+    openControlSocket(options.loaded, this.#directory.control, this.#control(), {
       ...options,
       log: this.#log,
+    });
+  }
+
+  #prepareShutdown(): Shutdown {
+    const { upgrade, life, pidfile, exit } = this.#options;
+    return new Shutdown({
+      log: this.#log,
+      upgrade,
+      pidfile,
+      gateways: this.#gateways,
+      generations: this.#generations,
+      current: () => this.#current,
+      onBegun: () => {
+        // Now, not at the end: whoever comes is refused, and does not wait for an answer that nobody will give. What another
+        // arbiter serves on stays; the system closes this one's share when it leaves.
+        if (!upgrade.hasPartner) for (const listener of this.#listeners) listener.close();
+        life.onStopping();
+        this.#reload.abandon();
+        this.#abandonNext();
+      },
+      leave: (code) => {
+        if (this.#queueFd >= 0) closeSync(this.#queueFd);
+        this.#directory.remove();
+        exit(code);
+      },
+    });
+  }
+
+  #prepareReload(): Reload {
+    return new Reload({
+      read: this.#options.reload,
+      open: this.#options.open,
+      before: () => ({ addresses: this.#current.loaded.resolved.listen, listeners: this.#listeners }),
+      onRead: () => this.#abandonNext(),
+      onBound: ({ loaded, zygote }, rebinding) => {
+        this.#next = { generation: this.#startGeneration(loaded, "reload", zygote), rebinding };
+      },
+      onFailed: (problem) => this.#onReloadFailed(problem),
     });
   }
 
@@ -165,81 +186,32 @@ export class Arbiter implements GenerationEvents {
 
   /** Loads the code and the settings anew, and serves with them once all new workers are ready (HUP). */
   reload(): void {
-    if (this.#state === "stopping") return;
+    if (this.#shutdown.hasBegun) return;
     this.#log.info(`Hang up: Master${this.#options.upgrade.suffix}`);
     this.#wake();
     this.reopenLogs();
     this.#options.life.onReloading();
     this.#reloads++;
-    this.#abandonReading();
-    const reading = this.#readings;
-    const onZygote = (zygote: Zygote): void => {
-      this.#reader = zygote;
-    };
-    void this.#options.reload(onZygote).then((read) => {
-      // Another HUP, or a stop, came meanwhile.
-      if (reading !== this.#readings) return;
-      this.#reader = null;
-      this.#onRead(read);
-    });
-  }
-
-  #onRead(read: Reading | Exit): void {
-    if (read.kind === "exit") {
-      const reason = read.stderr.trim() || `the configuration file left with code ${read.code}`;
-      this.#onReloadFailed(`${reason}. The old settings stay in force.`);
-      return;
-    }
-    const reading = this.#readings;
-    const before = this.#current.loaded.resolved.listen;
-    Rebinding.begin(this.#listeners, before, read.loaded.resolved.listen, this.#options.open).then(
-      (rebinding) => {
-        if (reading === this.#readings) {
-          this.#startNext(read, rebinding);
-        } else {
-          rebinding.undo();
-          read.zygote?.kill();
-        }
-      },
-      (error: Error) => {
-        read.zygote?.kill();
-        this.#onReloadFailed(
-          `${error.message || "an address cannot be had"}. The old settings stay in force.`,
-        );
-      },
-    );
-  }
-
-  #startNext(read: Reading, rebinding: Rebinding): void {
-    if (this.#next !== null) this.#abandon(this.#next);
-    this.#rebinding = rebinding;
-    this.#next = this.#startGeneration(read.loaded, "reload", read.zygote);
-  }
-
-  /** Settings that are being read are not waited for any more. */
-  #abandonReading(): void {
-    this.#readings++;
-    this.#reader?.kill();
-    this.#reader = null;
+    void this.#reload.begin();
   }
 
   /** Starts a second arbiter on the same sockets (USR2). */
   upgrade(): void {
-    if (this.#state === "stopping") return;
+    if (this.#shutdown.hasBegun) return;
     this.#current.callHook("pre_exec");
     this.#options.upgrade.begin(this.#listeners);
   }
 
   /** Accepts no more, finishes what has begun, and has no workers then (WINCH); HUP or TTIN bring them back. */
   rest(): void {
-    if (this.#state !== "serving" || this.#isResting) return;
+    if (!this.#isServing || this.#isResting) return;
     this.#log.info("graceful stop of workers");
     this.#isResting = true;
     this.#gateways.rest();
   }
 
   #onRested(): void {
-    if (!this.#isResting || this.#state === "stopping") return;
+    if (!this.#isResting || this.#shutdown.hasBegun) return;
     this.#current.retarget(0);
   }
 
@@ -251,52 +223,42 @@ export class Arbiter implements GenerationEvents {
 
   /** One worker more or less (TTIN, TTOU); at least one stays. */
   scale(by: 1 | -1): void {
-    if (this.#state === "stopping" || (this.#isResting && by < 0)) return;
+    if (this.#shutdown.hasBegun || (this.#isResting && by < 0)) return;
     this.#wake();
-    const target = this.#current.target + by;
-    if (target >= 1) this.#current.retarget(target);
+    this.scaleTo(this.#current.target + by);
   }
 
-  /** What the control socket answers from. */
-  get #controlled(): Controlled {
-    const { life, listeners } = this.#options;
-    return {
-      workers: () =>
-        workerStatus(this.#children, this.#scoreboard, (work) => this.#gateways.describeAll(work)),
-      stats: () => ({
-        uptime: Math.round(process.uptime() * 100) / 100,
-        pid: process.pid,
-        workers_current: this.#children.size,
-        workers_target: this.#current.target,
-        workers_spawned: this.#children.everAdded,
-        workers_killed: this.#children.everAdded - this.#children.size,
-        reloads: this.#reloads,
-        dirty_arbiter_pid: null,
-      }),
-      listeners: () => listenerFacts(listeners, this.#addresses),
-      config: () => this.#current.loaded.settings,
-      reload: () => this.reload(),
-      reloaded: () => nextReload(life),
-      reopenLogs: () => this.reopenLogs(),
-      stop: (quick) => this.stop(quick),
-      scale: (by) => this.#scaleTo(this.#current.target + by),
-      retire: (pid) => this.#retire(pid),
-    };
-  }
-
-  #scaleTo(wanted: number): { readonly previous: number; readonly total: number } {
+  /** So many workers from now on, but at least one. */
+  scaleTo(wanted: number): { readonly previous: number; readonly total: number } {
     const previous = this.#current.target;
     const total = Math.max(1, wanted);
-    if (this.#state !== "stopping" && total !== previous) this.#current.retarget(total);
+    if (!this.#shutdown.hasBegun && total !== previous) this.#current.retarget(total);
     return { previous, total };
   }
 
-  #retire(pid: number): boolean {
+  /** False when there is no such worker. */
+  retire(pid: number): boolean {
     const worker = this.#children.byPid(pid);
-    const generation = [...this.#generations].find(({ number }) => number === worker?.generation);
+    const generation = worker && this.#generation(worker.generation);
     if (worker === undefined || generation === undefined) return false;
     generation.retire(worker);
     return true;
+  }
+
+  #generation(number: number): Generation | undefined {
+    return [...this.#generations].find((each) => each.number === number);
+  }
+
+  #control(): Controlled {
+    return controlOf(this, {
+      life: this.#options.life,
+      children: this.#children,
+      scoreboard: this.#scoreboard,
+      gateways: this.#gateways,
+      current: () => this.#current,
+      reloads: () => this.#reloads,
+      listeners: () => listenerFacts(this.#listeners, this.#addresses),
+    });
   }
 
   /** After log rotation (USR1, HUP). */
@@ -317,113 +279,15 @@ export class Arbiter implements GenerationEvents {
 
   /** TERM: nothing is lost. INT, QUIT: at once, and at the second one without a farewell. */
   stop(quick: boolean): void {
-    if (quick && this.#isQuick) this.#stopNow();
-    else if (quick) this.#stopQuickly();
-    else if (this.#state === "serving" && !this.#isResting && this.#drainDelay === null) this.#delayStop();
-    else if (this.#state !== "stopping") this.#stopGracefully();
+    this.#shutdown.stop(quick, this.#isServing && !this.#isResting);
   }
 
-  /** Clients are still accepted for a while: a load balancer needs time to notice. The second TERM finds `#drainDelay` set. */
-  #delayStop(): void {
-    const { drain_delay } = this.#current.loaded.settings;
-    if (drain_delay === 0) {
-      this.#stopGracefully();
-      return;
-    }
-    this.#log.info(`Stopping in ${drain_delay} s; connections are accepted until then`);
-    this.#gateways.announceLeaving();
-    this.#drainDelay = setTimeout(() => this.#stopGracefully(), drain_delay * 1e3);
-  }
-
-  #stopGracefully(): void {
-    this.#beginStop(this.#current.loaded.settings.graceful_timeout * 1e3);
-    this.#gateways.drain();
-  }
-
-  #stopQuickly(): void {
-    if (this.#state === "stopping") this.#log.info("Quick shutdown requested");
-    this.#isQuick = true;
-    this.#beginStop(QUICK_STOP_MS);
-    this.#gateways.leave();
-  }
-
-  #beginStop(limitMs: number): void {
-    // Now, not at the end: whoever comes is refused, and does not wait for an answer that nobody will give.
-    if (this.#state !== "stopping") {
-      // What another arbiter serves on stays; the system closes this one's share when it leaves.
-      if (!this.#options.upgrade.hasPartner) {
-        for (const listener of this.#listeners) listener.close();
-      }
-      this.#options.life.onStopping();
-    }
-    this.#state = "stopping";
-    this.#abandonReading();
-    if (this.#drainDelay !== null) clearTimeout(this.#drainDelay);
-    if (this.#next !== null) this.#abandon(this.#next);
-    this.#current.isLast = this.#current.loaded.settings.on_exit !== null;
-    setTimeout(() => this.#stopNow(), limitMs);
-  }
-
-  /** The time for a graceful stop is over. */
-  #stopNow(): void {
-    this.#isQuick = true; // what is killed here is not started again
-    this.#gateways.kill();
-    for (const generation of this.#generations) generation.kill();
-    setTimeout(() => this.#end(), KILL_GRACE_MS).unref();
-  }
-
-  /** No client is left: the workers may go. */
-  #onDrained(): void {
-    this.#isDrained = true;
-    for (const generation of this.#generations) {
-      if (this.#isQuick) for (const worker of generation.workers) generation.signal(worker, "SIGQUIT");
-      generation.retireAll();
-    }
-    this.#endWhenAlone();
-  }
-
-  #endWhenAlone(): void {
-    const isAlone = [...this.#generations].every((generation) => generation.isSpent);
-    if (this.#isDrained && isAlone) this.#end();
+  get #isServing(): boolean {
+    return this.#hasServed && !this.#shutdown.hasBegun;
   }
 
   onSpent(): void {
-    this.#endWhenAlone();
-  }
-
-  /** Nothing that dies is started again. A graceful stop may still need workers: requests wait for them. */
-  get #isLeaving(): boolean {
-    return this.#isQuick || this.#isDrained;
-  }
-
-  #end(): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    const level = this.#exitCode === 0 ? "info" : "error";
-    this.#log.write(level, `Shutting down: Master${this.#options.upgrade.suffix}`);
-    if (this.#exitReason !== "") this.#log.write(level, `Reason: ${this.#exitReason}`);
-    this.#options.pidfile?.remove();
-    const last = [...this.#generations].find(({ isLast }) => isLast);
-    if (last === undefined) {
-      this.#leave();
-    } else {
-      last.farewell();
-      setTimeout(() => this.#leave(), QUICK_STOP_MS);
-    }
-  }
-
-  #leave(): void {
-    if (this.#queueFd >= 0) closeSync(this.#queueFd);
-    this.#directory.remove();
-    this.#options.exit(this.#exitCode);
-  }
-
-  /** The start failed: everything leaves, with this exit code. */
-  #halt(code: number, reason: string): void {
-    if (this.#state === "stopping") return;
-    this.#exitCode = code;
-    this.#exitReason = reason;
-    this.stop(true);
+    this.#shutdown.endWhenAlone();
   }
 
   // -- starting ---------------------------------------------------------------------------------------------
@@ -481,7 +345,7 @@ export class Arbiter implements GenerationEvents {
   }
 
   #announce(): void {
-    if (this.#hasAnnounced || !this.#isListening || this.#state === "stopping") return;
+    if (this.#hasAnnounced || !this.#isListening || this.#shutdown.hasBegun) return;
     // What on_starting has to say comes first.
     if (this.#options.zygote !== null && !this.#current.isPrepared) return;
     this.#hasAnnounced = true;
@@ -495,58 +359,34 @@ export class Arbiter implements GenerationEvents {
     this.#gateways.setCapacity(this.#children.capacity);
     if (generation.readyCount < generation.target) return;
     this.#backOff.reset();
-    if (generation === this.#next) this.#takeOver(generation);
-    else if (this.#state === "starting") this.#onServing();
+    if (generation === this.#next?.generation) this.#takeOver(generation, this.#next.rebinding);
+    else if (!this.#hasServed && !this.#shutdown.hasBegun) this.#onServing();
   }
 
   #onServing(): void {
-    this.#state = "serving";
+    this.#hasServed = true;
     this.#options.life.onServing();
-    const { settings, resolved } = this.#options.loaded;
-    if (
-      !isatty(process.stderr.fd) ||
-      settings.errorlog !== "-" ||
-      !["debug", "info"].includes(resolved.logLevel)
-    )
-      return;
-    const screen = startScreen({
-      version: VERSION,
-      app: resolved.app,
-      addresses: this.#addresses,
-      workers: settings.workers,
-      threads: settings.threads,
-      workerClass: resolved.workerClass,
-      python: resolved.python,
-      pythonVersion: this.#current.pythonVersion,
-      pid: process.pid,
-      loglevel: resolved.logLevel,
-      timeout: settings.timeout,
-      cores: availableParallelism(),
-      isRoot: process.geteuid?.() === 0 && settings.user === 0,
-    });
-    process.stderr.write(screen);
+    showStartScreen(this.#options.loaded, this.#addresses, this.#current.pythonVersion);
   }
 
-  #takeOver(generation: Generation): void {
+  #takeOver(generation: Generation, rebinding: Rebinding): void {
     const old = this.#current;
     this.#current = generation;
     this.#next = null;
-    this.#state = "serving";
+    this.#hasServed = true;
     this.#setLogs(generation);
     this.#log.info(
       `Generation ${generation.number} is ready; generation ${old.number} finishes its requests`,
     );
     old.retireAll();
-    this.#renewGateways(generation.loaded);
+    this.#renewGateways(generation.loaded, rebinding);
     this.#options.life.onReloaded(null);
     this.#gateways.setCapacity(this.#children.capacity);
   }
 
   /** What of the new settings is theirs. */
-  #renewGateways(loaded: Loaded): void {
-    const rebinding = this.#rebinding;
-    this.#rebinding = null;
-    if (rebinding?.isChange) {
+  #renewGateways(loaded: Loaded, rebinding: Rebinding): void {
+    if (rebinding.isChange) {
       this.#listeners = rebinding.listeners;
       rebinding.finish();
       this.#log.info(`Listening at: ${this.#addresses.join(",")}`);
@@ -554,18 +394,12 @@ export class Arbiter implements GenerationEvents {
     this.#gateways.renew(gatewaySettings(loaded), this.#listeners);
   }
 
-  #dropRebinding(): void {
-    this.#rebinding?.undo();
-    this.#rebinding = null;
-  }
-
-  /** A reload that came to nothing. */
-  #abandon(generation: Generation): void {
-    if (this.#next === generation) {
-      this.#next = null;
-      this.#dropRebinding();
-    }
-    generation.kill();
+  /** A reload that comes to nothing. */
+  #abandonNext(): void {
+    const next = this.#next;
+    this.#next = null;
+    next?.rebinding.undo();
+    next?.generation.kill();
   }
 
   // -- what dies --------------------------------------------------------------------------------------------
@@ -576,7 +410,7 @@ export class Arbiter implements GenerationEvents {
     this.#log.write(exit.level, exit.message);
     const actions = this.#forget(worker, exit.reason);
     generation.closeWhenEmpty();
-    if (generation.isClosing || this.#isLeaving) return;
+    if (generation.isClosing || this.#shutdown.isLeaving) return;
     if (actions.includes("boot failed")) this.#onBootFailed(generation, code);
     else this.#fillVacancy(generation);
   }
@@ -584,20 +418,20 @@ export class Arbiter implements GenerationEvents {
   /** A signal that came before this death is told only at the end of this turn of the event loop. */
   #fillVacancy(generation: Generation): void {
     setImmediate(() => {
-      if (this.#state === "stopping") setTimeout(() => this.onVacancy(generation), STOPPING_PAUSE_MS);
+      if (this.#shutdown.hasBegun) setTimeout(() => this.onVacancy(generation), STOPPING_PAUSE_MS);
       else this.onVacancy(generation);
     });
   }
 
   #onBootFailed(generation: Generation, code: number): void {
-    if (generation === this.#next) {
+    if (generation === this.#next?.generation) {
+      this.#abandonNext();
       this.#onReloadFailed(`a new worker did not start. Generation ${this.#current.number} serves on.`);
-      this.#abandon(generation);
       return;
     }
-    const isFirst = this.#state === "starting" && generation.readyCount === 0;
-    if (isFirst && code === EXIT_BOOT_FAILED) this.#halt(code, "Worker failed to boot.");
-    else if (isFirst && code === EXIT_APP_NOT_FOUND) this.#halt(code, "App failed to load.");
+    const isFirst = !this.#hasServed && generation.readyCount === 0;
+    if (isFirst && code === EXIT_BOOT_FAILED) this.#shutdown.halt(code, "Worker failed to boot.");
+    else if (isFirst && code === EXIT_APP_NOT_FOUND) this.#shutdown.halt(code, "App failed to load.");
     else this.#manageAfterPause(generation);
   }
 
@@ -607,15 +441,16 @@ export class Arbiter implements GenerationEvents {
   }
 
   onHookFailed(generation: Generation, name: string): void {
-    if (generation === this.#next) {
+    if (generation === this.#next?.generation) {
+      this.#abandonNext();
       this.#onReloadFailed(
         `the hook ${name} raised an exception. Generation ${this.#current.number} serves on.`,
       );
-      this.#abandon(generation);
     } else if (name === "on_exit") {
-      this.#exitCode = 1;
+      this.#shutdown.spoil(1);
     } else if (generation === this.#current) {
-      this.#halt(name === "when_ready" ? 1 : EXIT_HOOK_FAILED, `The hook ${name} raised an exception.`);
+      const code = name === "when_ready" ? 1 : EXIT_HOOK_FAILED;
+      this.#shutdown.halt(code, `The hook ${name} raised an exception.`);
     }
   }
 
@@ -625,31 +460,27 @@ export class Arbiter implements GenerationEvents {
 
   #manageAfterPause(generation: Generation): void {
     this.#backOff.failed(() => {
-      if (!this.#isLeaving) generation.manage();
+      if (!this.#shutdown.isLeaving) generation.manage();
     });
   }
 
   /** Where workers do not boot, none is forked for another reason either before the pause is over. */
   onVacancy(generation: Generation): void {
-    if (!this.#isLeaving && !this.#backOff.isWaiting) generation.manage();
+    if (!this.#shutdown.isLeaving && !this.#backOff.isWaiting) generation.manage();
   }
 
   onGone(generation: Generation, reason: string): void {
     for (const worker of generation.workers)
       this.#forget(worker, `was lost with its zygote, which ${reason}`);
     this.#generations.delete(generation);
-    if (this.#hasEnded) {
-      if (generation.isLast) this.#leave();
-      return;
-    }
-    if (this.#isLeaving) this.#endWhenAlone();
-    else if (generation === this.#next) this.#onNextGone(reason);
+    if (this.#shutdown.onGone(generation)) return;
+    if (this.#shutdown.isLeaving) this.#shutdown.endWhenAlone();
+    else if (generation === this.#next?.generation) this.#onNextGone(reason);
     else if (generation === this.#current) this.#onCurrentGone(generation, reason);
   }
 
   #onNextGone(reason: string): void {
-    this.#next = null;
-    this.#dropRebinding();
+    this.#abandonNext();
     this.#onReloadFailed(`the new zygote ${reason}. Generation ${this.#current.number} serves on.`);
   }
 
@@ -659,8 +490,8 @@ export class Arbiter implements GenerationEvents {
   }
 
   #onCurrentGone(generation: Generation, reason: string): void {
-    if (!generation.isPrepared && this.#state === "starting") {
-      this.#halt(1, `Python ${generation.loaded.resolved.python} ${reason}`);
+    if (!generation.isPrepared && !this.#hasServed) {
+      this.#shutdown.halt(1, `Python ${generation.loaded.resolved.python} ${reason}`);
       return;
     }
     this.#log.error(
@@ -669,7 +500,7 @@ export class Arbiter implements GenerationEvents {
     const { loaded, target } = generation;
     const restart = (): void => {
       // A reload may have put another in its place.
-      if (this.#isLeaving || this.#current !== generation) return;
+      if (this.#shutdown.isLeaving || this.#current !== generation) return;
       this.#current = this.#startGeneration(loaded, "restart", null);
       this.#current.target = target;
     };
@@ -679,21 +510,13 @@ export class Arbiter implements GenerationEvents {
 
   /** Takes the worker off the registry, and tells the gateways what it leaves undone. */
   #forget(worker: Worker, reason: string): readonly WorkerAction[] {
-    const work = this.#unfinishedWork(worker);
+    const work = unfinishedWork(worker, this.#scoreboard);
     const { age, pid } = worker;
     this.#supervision.forget(worker);
     const actions = this.#children.happened(worker, "exited");
     this.#gateways.setCapacity(this.#children.capacity);
     if (worker.hasBooted) this.#gateways.order({ type: "forget-worker", age, pid, reason, work });
     return actions;
-  }
-
-  #unfinishedWork(worker: Worker): UnfinishedWork[] {
-    const now = monotonicMs();
-    return this.#scoreboard
-      .read(worker.slot, worker.threads)
-      .filter((slot) => slot.age === worker.age && slot.state === SLOT_BUSY)
-      .map(({ gateway, ticket, startedMs }) => ({ gateway, ticket, ranMs: now - startedMs }));
   }
 
   #supervise(): Supervision {
@@ -703,8 +526,8 @@ export class Arbiter implements GenerationEvents {
       gateways: this.#gateways,
       log: this.#log,
       runDirectory: this.#directory.path,
-      generation: (number) => [...this.#generations].find((each) => each.number === number),
-      serving: () => (this.#state === "serving" && this.#next === null ? this.#current : null),
+      generation: (number) => this.#generation(number),
+      serving: () => (this.#isServing && this.#next === null ? this.#current : null),
     });
     setInterval(() => supervision.look(), LOOK_MS);
     return supervision;

@@ -5,17 +5,60 @@
  */
 import { join } from "node:path";
 import type { ErrorLog } from "../logging/error-log.ts";
+import type { ScoreboardReader } from "../queue/scoreboard.ts";
 import type { Loaded } from "../settings/load.ts";
+import type { Arbiter } from "./arbiter.ts";
+import type { Children } from "./children.ts";
 import type { Controlled } from "./control-commands.ts";
 import { ControlServer } from "./control-server.ts";
+import type { Gateways } from "./gateways.ts";
+import type { Generation } from "./generation.ts";
 import type { Life, LifeWatcher } from "./life.ts";
 import type { Listener } from "./listeners.ts";
 import type { Upgrade } from "./upgrade.ts";
+import { workerStatus } from "./worker-status.ts";
 
 const OWN_SOCKET = "control.sock";
 
+export interface Facts {
+  readonly life: Life;
+  readonly children: Children;
+  readonly scoreboard: ScoreboardReader;
+  readonly gateways: Gateways;
+  readonly current: () => Generation;
+  /** How often HUP came. */
+  readonly reloads: () => number;
+  readonly listeners: Controlled["listeners"];
+}
+
+/** What the control socket answers from. */
+export function controlOf(arbiter: Arbiter, facts: Facts): Controlled {
+  const { life, children, scoreboard, gateways, current, reloads, listeners } = facts;
+  return {
+    workers: () => workerStatus(children, scoreboard, (work) => gateways.describeAll(work)),
+    stats: () => ({
+      uptime: Math.round(process.uptime() * 100) / 100,
+      pid: process.pid,
+      workers_current: children.size,
+      workers_target: current().target,
+      workers_spawned: children.everAdded,
+      workers_killed: children.everAdded - children.size,
+      reloads: reloads(),
+      dirty_arbiter_pid: null,
+    }),
+    listeners,
+    config: () => current().loaded.settings,
+    reload: () => arbiter.reload(),
+    reloaded: () => nextReload(life),
+    reopenLogs: () => arbiter.reopenLogs(),
+    stop: (quick) => arbiter.stop(quick),
+    scale: (by) => arbiter.scaleTo(current().target + by),
+    retire: (pid) => arbiter.retire(pid),
+  };
+}
+
 /** Resolves at the end of the reload that comes next or is going on. */
-export function nextReload(life: Life): Promise<string | null> {
+function nextReload(life: Life): Promise<string | null> {
   return new Promise((resolve) => {
     const watcher: LifeWatcher = {
       onReloaded: (problem) => {

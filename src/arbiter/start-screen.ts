@@ -4,7 +4,11 @@
  *
  * Runs in: arbiter.
  */
+import { availableParallelism } from "node:os";
+import { isatty } from "node:tty";
 import { styleText } from "node:util";
+import type { Loaded } from "../settings/load.ts";
+import { VERSION } from "../version.ts";
 
 export interface StartFacts {
   readonly version: string;
@@ -22,6 +26,36 @@ export interface StartFacts {
   readonly cores: number;
   /** Workers have all rights. */
   readonly isRoot: boolean;
+}
+
+/** On a terminal that the log goes to as well. */
+export function showStartScreen(
+  { settings, resolved }: Loaded,
+  addresses: readonly string[],
+  pythonVersion: string,
+): void {
+  const isShown = settings.errorlog === "-" && ["debug", "info"].includes(resolved.logLevel);
+  if (!isShown || !isatty(process.stderr.fd)) return;
+  const { workers, threads, timeout } = settings;
+  const { app, workerClass, python, logLevel: loglevel } = resolved;
+  const screen = startScreen({
+    ...{
+      version: VERSION,
+      app,
+      addresses,
+      workers,
+      threads,
+      workerClass,
+      python,
+      pythonVersion,
+      loglevel,
+      timeout,
+    },
+    pid: process.pid,
+    cores: availableParallelism(),
+    isRoot: process.geteuid?.() === 0 && settings.user === 0,
+  });
+  process.stderr.write(screen);
 }
 
 /** For a terminal. `styleText` obeys NO_COLOR. */

@@ -1,9 +1,11 @@
 /**
- * What each worker is doing, for `status`: the registry and the scoreboard say who, the gateways which request.
+ * What each worker is doing, for `status`, or was doing when it died: the registry and the scoreboard say who, the gateways
+ * which request.
  *
  * Runs in: arbiter.
  */
 import { readFileSync } from "node:fs";
+import type { UnfinishedWork } from "../queue/gateway-messages.ts";
 import { SLOT_BUSY } from "../queue/layout.ts";
 import type { ScoreboardReader, SlotRecord } from "../queue/scoreboard.ts";
 import type { Children, Worker } from "./children.ts";
@@ -31,6 +33,14 @@ export async function workerStatus(
       seconds: Math.round(now - startedMs) / 1e3,
     })),
   }));
+}
+
+/** What a worker that is gone leaves undone. */
+export function unfinishedWork(worker: Worker, scoreboard: ScoreboardReader): UnfinishedWork[] {
+  const now = monotonicMs();
+  return slotsOf(worker, scoreboard)
+    .filter(isBusy)
+    .map(({ gateway, ticket, startedMs }) => ({ gateway, ticket, ranMs: now - startedMs }));
 }
 
 function slotsOf({ slot, threads, age }: Worker, scoreboard: ScoreboardReader): SlotRecord[] {

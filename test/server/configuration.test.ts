@@ -2,7 +2,7 @@
  * The configuration file of a running server: what it sets, that it is executed once, and what HUP makes of it.
  */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { ask } from "../support/client.ts";
@@ -153,6 +153,14 @@ describe("hooks", () => {
   });
 });
 
+/** The status of a response, 0 without one. */
+function get(path = ""): Promise<number> {
+  return ask({ path }, "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").then(
+    ({ final }) => status(final),
+    () => 0,
+  );
+}
+
 describe("HUP with other settings of the gateway", () => {
   it("takes them over, and the requests in work are finished", async (t) => {
     const { directory, file, write } = configured("");
@@ -179,11 +187,6 @@ describe("HUP with other settings of the gateway", () => {
     write(bind(one, two));
     const running = launch(t, words, { trouble: /Reload failed|connection to|Can't connect/ });
     await running.stderr.find(/Listening at/);
-    const get = (path = ""): Promise<number> =>
-      ask({ path }, "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").then(
-        ({ final }) => status(final),
-        () => 0,
-      );
     assert.deepEqual(await Promise.all([one, two, three].map(get)), [200, 200, 0]);
     write(bind(two, three));
     running.signal("SIGHUP");
@@ -194,5 +197,22 @@ describe("HUP with other settings of the gateway", () => {
     running.signal("SIGHUP");
     await running.stderr.find(/Reload failed: an address cannot be had/);
     assert.deepEqual(await Promise.all([one, two, three].map(get)), [0, 200, 200]);
+  });
+
+  it("binds anew what a reload that is given up had bound", async (t) => {
+    const { directory, file, write } = configured("");
+    const [one, two] = ["one", "two"].map((name) => join(directory, name));
+    write(`bind = "unix:${one}"\n`);
+    const running = launch(t, ["-c", file, "basics"]);
+    await running.stderr.find(/Booting worker/);
+    const both = `bind = ["unix:${one}", "unix:${two}"]\n`;
+    write(`${both}import time\ndef post_fork(server, worker):\n    time.sleep(600)\n`);
+    running.signal("SIGHUP");
+    await eventually(() => existsSync(two as string));
+    write(both);
+    running.signal("SIGHUP");
+    await running.stderr.find(/Generation 3 is ready/);
+    await running.stderr.find(/Listening at: unix:.*one,unix:.*two$/);
+    await eventually(async () => (await get(two as string)) === 200);
   });
 });

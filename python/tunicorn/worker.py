@@ -28,6 +28,7 @@ from .environ import base_environ
 from .hooked_request import RequestHooks
 from .hooks import HookWorker, Server
 from .layout import stacks_file
+from .likely_cause import log_likely_cause
 from .reply import GatewayGone, ReplyStream, ReplyStreams
 from .request_timeout import Interrupts, RequestTimeout
 from .scoreboard import Slot
@@ -91,6 +92,7 @@ class Worker:
         except AppImportError as error:
             print(error, file=sys.stderr)
             sys.stderr.flush()
+            log_likely_cause(error, self._settings.app_uri)
             return EXIT_APP_NOT_FOUND
         except SystemExit as error:
             # An application that exits at import must not pass for a worker that was told to leave.
@@ -98,8 +100,9 @@ class Worker:
                 "Exception in worker process: the application called sys.exit(%r)", error.code
             )
             return EXIT_BOOT_FAILED
-        except BaseException:  # noqa: BLE001 - whatever an import can raise: it is the application's, and is shown
+        except BaseException as error:  # noqa: BLE001 - whatever an import can raise: it is the application's, and is shown
             log.error_log.exception("Exception in worker process")
+            log_likely_cause(error, self._settings.app_uri)
             return EXIT_BOOT_FAILED
         # What the application's import has left is there to stay; collections need not look at it again.
         gc.freeze()

@@ -29,6 +29,7 @@ from .hooks import Config, HookFailed, Server
 from .identity import become, set_title
 from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
+from .likely_cause import likely_cause, log_likely_cause
 from .log_configuration import LogConfigurationError, configure, with_objects
 from .request_timeout import OVERDUE_SIGNAL, STACKS_SIGNAL, load_thread_exceptions
 from .scoreboard import Slot, open_scoreboard
@@ -384,9 +385,12 @@ def _check(settings: Settings) -> int:
     _surround(settings)
     try:
         load_application(settings.app_uri)
-    except Exception:  # noqa: BLE001 - whatever an import can raise: it is the application's, and is shown
+    except Exception as error:  # noqa: BLE001 - whatever an import can raise: it is the application's, and is shown
         print("\nError while loading the application:\n", file=sys.stderr)
         traceback.print_exc()
+        cause = likely_cause(error, settings.app_uri)
+        if cause is not None:
+            print(f"Likely cause: {cause}", file=sys.stderr)
         sys.stderr.flush()
         return 1
     return 0
@@ -435,8 +439,9 @@ def _live(settings: Settings, configuration: Configuration, control: LineReader)
         zygote.prepare()
     except HookFailed:
         return 1
-    except BaseException:  # noqa: BLE001 - with --preload: whatever an import can raise
+    except BaseException as error:  # noqa: BLE001 - with --preload: whatever an import can raise
         log.error_log.exception("Exception while preloading the application")
+        log_likely_cause(error, settings.app_uri)
         return 1
     worker = zygote.run()
     if worker is not None:

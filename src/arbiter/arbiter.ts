@@ -40,6 +40,7 @@ import { Reload } from "./reload.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { Shutdown } from "./shutdown.ts";
 import { showStartScreen } from "./start-screen.ts";
+import { Steps } from "./steps.ts";
 import { Supervision } from "./supervision.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { describeExit } from "./worker-exit.ts";
@@ -75,6 +76,8 @@ export interface ArbiterOptions {
   readonly argv: readonly string[];
   /** Has executed the configuration file; null without one. */
   readonly zygote: Zygote | null;
+  /** Of the start, so far. */
+  readonly steps: Steps;
   /** Reads all settings anew. `onZygote` hears who executes the configuration file. */
   readonly reload: (onZygote: (zygote: Zygote) => void) => Promise<Reading | Exit>;
   /** Ends the process. */
@@ -135,7 +138,7 @@ export class Arbiter implements GenerationEvents {
     );
     this.#shutdown = this.#prepareShutdown();
     this.#reload = this.#prepareReload();
-    this.#current = this.#startGeneration(options.loaded, "start", options.zygote);
+    this.#current = this.#startGeneration(options, "start");
     this.#supervision = this.#supervise();
     measureRegularly(options, this.#children);
     openControlSocket(options.loaded, this.#directory.control, this.#control(), {
@@ -175,8 +178,8 @@ export class Arbiter implements GenerationEvents {
       open: this.#options.open,
       before: () => ({ addresses: this.#current.loaded.resolved.listen, listeners: this.#listeners }),
       onRead: () => this.#abandonNext(),
-      onBound: ({ loaded, zygote }, rebinding) => {
-        this.#next = { generation: this.#startGeneration(loaded, "reload", zygote), rebinding };
+      onBound: (reading, rebinding) => {
+        this.#next = { generation: this.#startGeneration(reading, "reload"), rebinding };
       },
       onFailed: (problem) => this.#onReloadFailed(problem),
     });
@@ -292,7 +295,7 @@ export class Arbiter implements GenerationEvents {
 
   // -- starting ---------------------------------------------------------------------------------------------
 
-  #startGeneration(loaded: Loaded, occasion: Occasion, zygote: Zygote | null): Generation {
+  #startGeneration({ loaded, zygote, steps }: Omit<Reading, "kind">, occasion: Occasion): Generation {
     const generation = new Generation(
       ++this.#lastGeneration,
       loaded,
@@ -302,6 +305,7 @@ export class Arbiter implements GenerationEvents {
       this,
       {
         zygote,
+        steps,
         occasion,
         oldWorkers: occasion === "reload" ? this.#current.target : null,
         listeners: this.#addresses,
@@ -426,13 +430,20 @@ export class Arbiter implements GenerationEvents {
   #onBootFailed(generation: Generation, code: number): void {
     if (generation === this.#next?.generation) {
       this.#abandonNext();
+      this.#log.error(`The reload failed in ${generation.steps.failed()}`);
       this.#onReloadFailed(`a new worker did not start. Generation ${this.#current.number} serves on.`);
       return;
     }
     const isFirst = !this.#hasServed && generation.readyCount === 0;
-    if (isFirst && code === EXIT_BOOT_FAILED) this.#shutdown.halt(code, "Worker failed to boot.");
-    else if (isFirst && code === EXIT_APP_NOT_FOUND) this.#shutdown.halt(code, "App failed to load.");
+    if (isFirst && code === EXIT_BOOT_FAILED) this.#failStart(generation, code, "Worker failed to boot.");
+    else if (isFirst && code === EXIT_APP_NOT_FOUND) this.#failStart(generation, code, "App failed to load.");
     else this.#manageAfterPause(generation);
+  }
+
+  #failStart({ steps }: Generation, code: number, reason: string): void {
+    const failed = steps.failed();
+    if (failed !== "") this.#log.error(`The start failed in ${failed}`);
+    this.#shutdown.halt(code, reason);
   }
 
   onForkFailed(generation: Generation, error: string): void {
@@ -491,7 +502,7 @@ export class Arbiter implements GenerationEvents {
 
   #onCurrentGone(generation: Generation, reason: string): void {
     if (!generation.isPrepared && !this.#hasServed) {
-      this.#shutdown.halt(1, `Python ${generation.loaded.resolved.python} ${reason}`);
+      this.#failStart(generation, 1, `Python ${generation.loaded.resolved.python} ${reason}`);
       return;
     }
     this.#log.error(
@@ -501,7 +512,7 @@ export class Arbiter implements GenerationEvents {
     const restart = (): void => {
       // A reload may have put another in its place.
       if (this.#shutdown.isLeaving || this.#current !== generation) return;
-      this.#current = this.#startGeneration(loaded, "restart", null);
+      this.#current = this.#startGeneration({ loaded, zygote: null, steps: new Steps() }, "restart");
       this.#current.target = target;
     };
     if (generation.isPrepared) setImmediate(restart);

@@ -15,6 +15,7 @@ import type { Children, Worker } from "./children.ts";
 import { pythonLogSettings } from "./gateway-settings.ts";
 import { Retirement } from "./retirement.ts";
 import type { RunDirectory } from "./run-directory.ts";
+import type { Step, Steps } from "./steps.ts";
 import type { WorkerAction } from "./worker-states.ts";
 import { Zygote } from "./zygote.ts";
 import type { Occasion, ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
@@ -22,6 +23,8 @@ import type { Occasion, ZygoteReport, ZygoteSettings } from "./zygote-messages.t
 export interface GenerationStart {
   /** Has executed the configuration file; null when there is none, or another one has to. */
   readonly zygote: Zygote | null;
+  /** Those before it. */
+  readonly steps: Steps;
   readonly occasion: Occasion;
   readonly oldWorkers: number | null;
   readonly listeners: readonly string[];
@@ -54,6 +57,8 @@ export class Generation {
   target: number;
   isPrepared = false;
   readonly retirement: Retirement;
+  /** Up to the first worker that is ready. */
+  readonly steps: Steps;
   /** Known once it is prepared. */
   pythonVersion = "";
   /** Where its log process listens; null without one. */
@@ -65,6 +70,7 @@ export class Generation {
   readonly #children: Children;
   readonly #events: GenerationEvents;
   readonly #zygote: Zygote;
+  #hasForked = false;
 
   constructor(
     number: number,
@@ -82,6 +88,8 @@ export class Generation {
     this.#children = children;
     this.#events = events;
     const { python, launchDirectory } = loaded.resolved;
+    this.steps = start.steps;
+    this.steps.begin(start.zygote === null ? "interpreter" : this.#preparation);
     this.#zygote = start.zygote ?? new Zygote(python, argv, launchDirectory);
     this.#zygote.listen({
       onReport: (report) => this.#onReport(report),
@@ -117,6 +125,10 @@ export class Generation {
   farewell(): void {
     this.callHook("on_exit");
     this.#zygote.dismiss();
+  }
+
+  get #preparation(): Step {
+    return this.loaded.settings.preload_app ? "import" : "preparation";
   }
 
   get zygotePid(): number {
@@ -214,6 +226,7 @@ export class Generation {
   }
 
   #fork(): void {
+    if (this.workers.length === 0 && !this.#hasForked) this.steps.begin("fork");
     const worker = this.#children.add(this.number, this.loaded.settings.threads);
     this.#zygote.order({ type: "fork", age: worker.age, slot: worker.slot });
   }
@@ -221,6 +234,8 @@ export class Generation {
   #onReport(report: ZygoteReport): void {
     switch (report.type) {
       case "hello":
+        this.steps.begin(this.#preparation);
+        return;
       case "configured":
         return;
       case "configuration-failed":
@@ -235,6 +250,7 @@ export class Generation {
         return;
       case "prepared":
         this.isPrepared = true;
+        this.steps.end();
         this.pythonVersion = report.python;
         this.#events.onPrepared(this);
         return;
@@ -247,6 +263,7 @@ export class Generation {
       case "ready": {
         const worker = this.#children.ready(report.pid);
         if (worker === undefined) return;
+        this.steps.end();
         this.#events.onReady(this, worker);
         this.#retireReplaced();
         return;
@@ -264,6 +281,8 @@ export class Generation {
   #onForked(age: number, pid: number): void {
     const worker = this.#children.byAge(age);
     if (worker === undefined) return;
+    if (!this.#hasForked) this.steps.begin("import");
+    this.#hasForked = true;
     this.#act(worker, this.#children.forked(age, pid));
   }
 
@@ -284,7 +303,7 @@ export function zygoteSettings(
   { settings, resolved }: Loaded,
   generation: number,
   { path, identity }: Pick<RunDirectory, "path" | "identity">,
-  { occasion, oldWorkers, listeners }: Omit<GenerationStart, "zygote">,
+  { occasion, oldWorkers, listeners }: Omit<GenerationStart, "zygote" | "steps">,
 ): ZygoteSettings {
   return {
     run_directory: path,

@@ -14,6 +14,7 @@ import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import { activationFds } from "../systemd/activation.ts";
 import { Notifier, notifyFd } from "../systemd/notify.ts";
 import { VERSION } from "../version.ts";
+import { maybeHolder } from "./address-holder.ts";
 import { Arbiter, type ArbiterOptions } from "./arbiter.ts";
 import { daemon, goToBackground } from "./daemon.ts";
 import { logSettings } from "./gateway-settings.ts";
@@ -29,6 +30,8 @@ import { isUpgrading, Upgrade } from "./upgrade.ts";
 /** An address in use may be a predecessor's that is leaving: Gunicorn's five tries, a second apart. */
 const BIND_TRIES = 5;
 const BIND_PAUSE_MS = 1000;
+/** Linux's net.ipv4.ip_unprivileged_port_start, unless somebody has changed it. */
+const FIRST_FREE_PORT = 1024;
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
@@ -50,7 +53,7 @@ export async function startArbiter(
 }
 
 async function start(
-  { loaded, zygote }: Reading,
+  { loaded, zygote, steps }: Reading,
   argv: readonly string[],
   reload: ArbiterOptions["reload"],
 ): Promise<void> {
@@ -90,13 +93,15 @@ async function start(
   for (const signal of STOP_SIGNALS) process.on(signal, leave);
   try {
     const options = { owner: identity, reuse_port: settings.reuse_port };
+    steps.begin("bind");
     const open = (address: BindAddress): Promise<Listener> =>
       bindPatiently(address, settings.umask, options, log);
     for (const address of addressesOf(loaded, log)) {
       listeners.push(upgrade.maybeListener(address) ?? (await open(address)));
     }
     upgrade.closeUnused();
-    const parts = { loaded, zygote, logs, statsd, identity, life, upgrade, argv, reload };
+    steps.end();
+    const parts = { loaded, zygote, steps, logs, statsd, identity, life, upgrade, argv, reload };
     const exit = (code: number): void => logs.end(() => process.exit(code));
     const arbiter = orFail(() => new Arbiter({ ...parts, listeners, open, pidfile, exit }));
     handleSignals(arbiter, log, daemon !== null || (settings.daemon && upgrade.isSecond));
@@ -112,6 +117,8 @@ async function start(
         }),
     });
   } catch (error) {
+    const failed = steps.failed();
+    if (failed !== "") log.error(`The start failed in ${failed}`);
     giveUp();
     throw error;
   } finally {
@@ -173,6 +180,8 @@ async function bindPatiently(
       if (isInUse) log.error(`Connection in use: ${name}`);
       if (error.code === "EADDRNOTAVAIL") log.error(`Invalid address: ${name}`);
       log.error(`connection to ${name} failed: ${error.message}`);
+      const cause = tries === 1 ? maybeCause(address, error.code) : undefined;
+      if (cause !== undefined) log.error(`Likely cause: ${cause}`);
       if (!isInUse || tries === BIND_TRIES) {
         log.error(`Can't connect to ${name}`);
         throw new StartError();
@@ -180,6 +189,16 @@ async function bindPatiently(
     }
     await sleep(BIND_PAUSE_MS);
   }
+}
+
+function maybeCause(address: BindAddress, code: string): string | undefined {
+  if (address.kind !== "tcp") return undefined;
+  const { port } = address;
+  if (code === "EACCES" && port < FIRST_FREE_PORT) {
+    return `ports below ${FIRST_FREE_PORT} are for root, or who has CAP_NET_BIND_SERVICE`;
+  }
+  const holder = code === "EADDRINUSE" ? maybeHolder(port) : undefined;
+  return holder && `${holder} listens there`;
 }
 
 /** Makes what an operator can mend a StartError. */

@@ -397,7 +397,7 @@ after(cleanUp);
 async function compareCase(each: Case): Promise<void> {
   const observed = await ofBoth((program) => observe(program, each));
   if (each.isUnlike === undefined) {
-    differences.compare(observed, withEnd(each.differs ?? {}, observed));
+    differences.compare(observed, { ...each.differs, ...explained(observed) });
     return;
   }
   differences.compareUnlike(observed, each.isUnlike);
@@ -405,11 +405,13 @@ async function compareCase(each: Case): Promise<void> {
   if (!each.exitsDifferently) assert.equal(codes[0], codes[1]);
 }
 
-function withEnd(explanations: Explanations, { gunicorn }: Both<Observation>): Explanations {
-  const end = "end of stderr";
-  return gunicorn[end] === undefined
-    ? explanations
-    : { ...explanations, [end]: "command line: end of an error" };
+/** What differs in many cases. */
+function explained({ gunicorn, tunicorn }: Both<Observation>): Explanations {
+  return {
+    ...(gunicorn["end of stderr"] && { "end of stderr": "command line: end of an error" }),
+    ...(tunicorn.steps && { steps: "command line: steps of a start that failed" }),
+    ...(tunicorn.cause && { cause: "command line: cause of a failure" }),
+  };
 }
 
 /** Those of the help: in each line that describes an option they stand before the description. */
@@ -420,6 +422,16 @@ async function flagsOf(program: Program): Promise<readonly string[]> {
     .lines()
     .flatMap((line) => /^ {2}(?<head>-.*?)(?: {2}|$)/.exec(line)?.groups?.head ?? []);
   return heads.flatMap((head) => head.match(/(?<!\S)--?[a-zA-Z][\w-]*/g) ?? []).sort();
+}
+
+const STEPS = /The start failed in step .*/;
+const CAUSE = /Likely cause: .*/;
+
+function withoutExplanations(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => !STEPS.test(line) && !CAUSE.test(line))
+    .join("\n");
 }
 
 async function observe(program: Program, each: Case): Promise<Observation> {
@@ -447,9 +459,9 @@ async function observe(program: Program, each: Case): Promise<Observation> {
     answer,
     "exit code": `exit code ${code ?? signal}`,
     stdout: text(running.stdout.text),
-    ...(each.failsBefore
-      ? failureAspects(text(running.stderr.text))
-      : stderrAspects(text(running.stderr.text))),
+    ...(each.failsBefore ? failureAspects : stderrAspects)(text(withoutExplanations(running.stderr.text))),
+    steps: STEPS.exec(running.stderr.text)?.[0],
+    cause: CAUSE.exec(running.stderr.text)?.[0],
   };
 }
 

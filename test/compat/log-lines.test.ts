@@ -270,7 +270,9 @@ async function upgrade(server: Server): Promise<string> {
   const line = lines.findLast((each) => /Starting (gun|tun)icorn/.test(each));
   await running.stdout.count(IMPORTED, 2);
   process.kill(Number(/\] \[(\d+)\]/.exec(line ?? "")?.[1]), "SIGTERM");
-  await running.stderr.find(/Shutting down: Master\.2/);
+  await running.stderr.find(
+    running.program === "gunicorn" ? /Shutting down: Master\.2/ : /The second arbiter/,
+  );
   return handled;
 }
 

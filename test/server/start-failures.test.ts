@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -34,7 +34,7 @@ describe("an application that cannot be served", () => {
       title: "a name that is not there",
       app: "basics:nope",
       code: 4,
-      says: /Failed to find attribute 'nope' in 'basics'\./,
+      says: /Failed to find attribute 'nope' in 'basics'\.\n.*Likely cause: did you mean 'basics:create_app\(\)'\?\n/,
     },
     {
       title: "an object that is not callable",
@@ -48,7 +48,7 @@ describe("an application that cannot be served", () => {
   for (const { title, app, code, says } of CASES) {
     it(`${title} ends the start with ${code} and says why`, async () => {
       const directory = temporaryDirectory();
-      writeFileSync(join(directory, "basics.py"), "PAGES = {}\n");
+      writeFileSync(join(directory, "basics.py"), "PAGES = {}\ndef create_app(): ...\n");
       writeFileSync(join(directory, "raising.py"), "raise RuntimeError('raised at import')\n");
       writeFileSync(join(directory, "exiting.py"), "import sys\nsys.exit(0)\n");
       const pidfile = join(directory, "pid");
@@ -57,11 +57,28 @@ describe("an application that cannot be served", () => {
       const outcome = await fails(words, { cwd: directory });
       assert.equal(outcome.code, code, outcome.text);
       assert.match(outcome.text, says);
+      assert.match(
+        outcome.text,
+        /\[ERROR\] The start failed in step import \(bind .* s, interpreter .* s, preparation .* s, fork .* s, import .* s\)\n/,
+      );
       assert.match(outcome.text, /\[ERROR\] Reason: (Worker failed to boot|App failed to load)\.\n/);
       assert.equal(existsSync(pidfile), false, "the pid file was left behind");
       assert.equal(existsSync(socket), false, "the socket was left behind");
     });
   }
+
+  it("that is one directory further down is told of, and --check-config and --preload tell it too", async () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, "src"));
+    writeFileSync(join(directory, "src", "shop.py"), "");
+    for (const words of [[], ["--preload"], ["--check-config"]]) {
+      const outcome = await fails([...ANYWHERE, ...words, "shop"], { cwd: directory });
+      assert.match(
+        outcome.text,
+        /Likely cause: there is src\/shop\.py: --chdir src makes it the working directory\n/,
+      );
+    }
+  });
 
   it("with --preload ends the start with 1 and the traceback, as in Gunicorn", async () => {
     const outcome = await fails([...ANYWHERE, "--preload", "missing"]);
@@ -80,7 +97,9 @@ describe("an address that cannot be had", () => {
     const outcome = await fails(["--bind", `127.0.0.1:${port}`, "--pid", pidfile, "basics"]);
     assert.equal(outcome.code, 1);
     assert.equal(outcome.text.match(/Connection in use: \('127\.0\.0\.1', \d+\)/g)?.length, 5);
-    assert.match(outcome.text, /\[ERROR\] Can't connect to \('127\.0\.0\.1', \d+\)\n$/);
+    assert.match(outcome.text, new RegExp(`Likely cause: process ${process.pid} \\(.*\\) listens there\n`));
+    assert.match(outcome.text, /\[ERROR\] Can't connect to \('127\.0\.0\.1', \d+\)\n/);
+    assert.match(outcome.text, /\[ERROR\] The start failed in step bind \(bind [\d.]+ s\)\n$/);
     assert.equal(existsSync(pidfile), false);
   });
 
@@ -95,7 +114,7 @@ describe("an address that cannot be had", () => {
 
   for (const [bind, says] of [
     ["127.0.0.1:none", /Error: 'none' is not a valid port number\./],
-    ["fd://99", /\[ERROR\] Can't connect to fd:\/\/99\n$/],
+    ["fd://99", /\[ERROR\] Can't connect to fd:\/\/99\n/],
     ["203.0.113.1:8000", /\[ERROR\] Can't connect to \('203\.0\.113\.1', 8000\)/],
   ] as const) {
     it(`because it is ${bind} is told in one line, with 1`, async () => {
@@ -156,6 +175,10 @@ describe("a Python", () => {
     ]);
     assert.equal(outcome.code, 1);
     assert.match(outcome.text, /broken library\n[\s\S]*Reason: Python .*python3 exited with code 127\n$/);
+    assert.match(
+      outcome.text,
+      /The start failed in step interpreter \(bind [\d.]+ s, interpreter [\d.]+ s\)\n/,
+    );
   });
 
   it("that cannot be executed is told, with 1", async () => {

@@ -430,7 +430,8 @@ export class Arbiter implements GenerationEvents {
   #onBootFailed(generation: Generation, code: number): void {
     if (generation === this.#next?.generation) {
       this.#abandonNext();
-      this.#log.error(`The reload failed in ${generation.steps.failed()}`);
+      const failed = generation.steps.failed();
+      if (failed !== "") this.#log.error(`Reload failed in ${failed}`);
       this.#onReloadFailed(`a new worker did not start. Generation ${this.#current.number} serves on.`);
       return;
     }

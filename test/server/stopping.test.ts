@@ -68,7 +68,7 @@ describe("a server that is still starting", () => {
       const socket = join(directory, "socket");
       const binds = ["--bind", `unix:${socket}`, "--bind", `127.0.0.1:${port}`];
       const running = launch(t, [...binds, "--pid", join(directory, "pid"), "basics"], {
-        trouble: /Connection in use|failed: \[Errno 98\]/,
+        trouble: /Connection in use|Likely cause|failed: \[Errno 98\]/,
       });
       await running.stderr.find(/Connection in use/);
       running.signal(signal);

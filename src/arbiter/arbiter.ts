@@ -19,7 +19,7 @@ import type { Logs } from "../logging/logs.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import { SCOREBOARD_FILE, TICKETS_FILE } from "../queue/layout.ts";
 import { ScoreboardReader } from "../queue/scoreboard.ts";
-import { type BindAddress, formatAddress } from "../settings/addresses.ts";
+import type { BindAddress } from "../settings/addresses.ts";
 import type { Loaded } from "../settings/load.ts";
 import { BackOff } from "./back-off.ts";
 import { Children, type Worker } from "./children.ts";
@@ -30,7 +30,7 @@ import { gatewaySettings, logSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { Generation, type GenerationEvents } from "./generation.ts";
 import type { Life } from "./life.ts";
-import type { Listener } from "./listeners.ts";
+import { type Listener, listenerText } from "./listeners.ts";
 import { prepareLogFiles } from "./log-files.ts";
 import { measureRegularly } from "./measurements.ts";
 import type { Pidfile } from "./pidfile.ts";
@@ -176,7 +176,7 @@ export class Arbiter implements GenerationEvents {
     return new Reload({
       read: this.#options.reload,
       open: this.#options.open,
-      before: () => ({ addresses: this.#current.loaded.resolved.listen, listeners: this.#listeners }),
+      before: () => ({ addresses: this.#current.loaded.resolved.listenAll, listeners: this.#listeners }),
       onRead: () => this.#abandonNext(),
       onBound: (reading, rebinding) => {
         this.#next = { generation: this.#startGeneration(reading, "reload"), rebinding };
@@ -260,7 +260,7 @@ export class Arbiter implements GenerationEvents {
       gateways: this.#gateways,
       current: () => this.#current,
       reloads: () => this.#reloads,
-      listeners: () => listenerFacts(this.#listeners, this.#addresses),
+      listeners: () => listenerFacts(this.#listeners),
     });
   }
 
@@ -337,10 +337,9 @@ export class Arbiter implements GenerationEvents {
     else this.#announce();
   }
 
+  /** Those of the application. */
   get #addresses(): string[] {
-    return this.#listeners.map(({ address, info: { kind, host, port } }) =>
-      formatAddress(kind === "tcp" ? { kind, host, port } : address),
-    );
+    return this.#listeners.filter(({ info }) => !info.isHealth).map(listenerText);
   }
 
   #onListening(): void {
@@ -354,9 +353,16 @@ export class Arbiter implements GenerationEvents {
     if (this.#options.zygote !== null && !this.#current.isPrepared) return;
     this.#hasAnnounced = true;
     this.#log.info(`Listening at: ${this.#addresses.join(",")} (${process.pid})`);
+    this.#announceHealth();
     this.#log.info(`Using worker: ${this.#options.loaded.resolved.workerClassName}`);
     this.#current.callHook("when_ready");
     this.#current.manage();
+  }
+
+  #announceHealth(): void {
+    for (const listener of this.#listeners) {
+      if (listener.info.isHealth) this.#log.info(`Health pages at: ${listenerText(listener)}`);
+    }
   }
 
   onReady(generation: Generation, _worker: Worker): void {
@@ -394,6 +400,7 @@ export class Arbiter implements GenerationEvents {
       this.#listeners = rebinding.listeners;
       rebinding.finish();
       this.#log.info(`Listening at: ${this.#addresses.join(",")}`);
+      this.#announceHealth();
     }
     this.#gateways.renew(gatewaySettings(loaded), this.#listeners);
   }

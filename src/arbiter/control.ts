@@ -14,7 +14,7 @@ import { ControlServer } from "./control-server.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Generation } from "./generation.ts";
 import type { Life, LifeWatcher } from "./life.ts";
-import type { Listener } from "./listeners.ts";
+import { type Listener, listenerText } from "./listeners.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { workerStatus } from "./worker-status.ts";
 
@@ -74,15 +74,12 @@ function nextReload(life: Life): Promise<string | null> {
   });
 }
 
-export function listenerFacts(
-  listeners: readonly Listener[],
-  addresses: readonly string[],
-): ReturnType<Controlled["listeners"]> {
-  return listeners.map(({ fd, info: { kind, host } }, index) => ({
-    address: addresses[index] ?? "",
-    fd,
-    type: kind === "tcp" && host.includes(":") ? "tcp6" : kind,
-  }));
+export function listenerFacts(listeners: readonly Listener[]): ReturnType<Controlled["listeners"]> {
+  return listeners.map((listener) => {
+    const { kind, host } = listener.info;
+    const type = kind === "tcp" && host.includes(":") ? "tcp6" : kind;
+    return { address: listenerText(listener), fd: listener.fd, type };
+  });
 }
 
 /** `directory`: the instance's own. */

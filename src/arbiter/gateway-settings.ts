@@ -4,7 +4,7 @@
  * Runs in: arbiter.
  */
 import type { LogSettings } from "../logging/log-settings.ts";
-import type { GatewaySettings } from "../queue/gateway-messages.ts";
+import type { GatewaySettings, HealthSettings } from "../queue/gateway-messages.ts";
 import type { Loaded } from "../settings/load.ts";
 import { PythonObject } from "../settings/python-object.ts";
 import type { Settings } from "../settings/table.ts";
@@ -69,6 +69,22 @@ export function pythonLogSettings(loaded: Pick<Loaded, "settings" | "resolved">)
   };
 }
 
+/** As orchestrators have it in their examples. */
+const HEALTH_PATHS = { live: "/healthz", ready: "/readyz" };
+
+function healthSettings({ health_path, readiness_path, health_bind }: Settings): HealthSettings | null {
+  if (health_bind !== null) {
+    return {
+      live: health_path ?? HEALTH_PATHS.live,
+      ready: readiness_path ?? HEALTH_PATHS.ready,
+      isSeparate: true,
+    };
+  }
+  return health_path === null && readiness_path === null
+    ? null
+    : { live: health_path, ready: readiness_path, isSeparate: false };
+}
+
 export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings {
   return {
     keepalive: settings.keepalive,
@@ -94,6 +110,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     header_map: settings.header_map,
     real_ip_header: settings.real_ip_header,
     proxy_protocol: settings.proxy_protocol,
+    health: healthSettings(settings),
     proxy_allow_ips: settings.proxy_allow_ips,
     ...logSettings({ settings, resolved }),
     script_name: resolved.environment.SCRIPT_NAME ?? process.env.SCRIPT_NAME ?? "",

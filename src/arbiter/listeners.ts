@@ -15,7 +15,7 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import { giveTo, type Identity } from "../identity.ts";
 import type { ListenerInfo } from "../queue/gateway-messages.ts";
-import type { BindAddress } from "../settings/addresses.ts";
+import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import { systemError } from "./system-error.ts";
 
 /** A libuv TCP or pipe handle. */
@@ -50,6 +50,11 @@ export interface Listener {
   readonly fd: number;
   /** Closes the address; a Unix socket's file that this instance has made is removed. */
   close(): void;
+}
+
+/** As in Gunicorn's log; a port that the system has chosen is told. */
+export function listenerText({ address, info: { kind, host, port } }: Listener): string {
+  return formatAddress(kind === "tcp" ? { kind, host, port } : address);
 }
 
 /** The system refused an address. `code` is EADDRINUSE and the like; the message is Python's: "[Errno 98] …". */
@@ -191,8 +196,11 @@ function listener(address: BindAddress, handle: RawHandle, info: ListenerInfo): 
     // Node's `send` takes raw handles, its type does not say so.
     handle: handle as unknown as SendHandle,
     fd: handle.fd,
-    info:
-      info.kind === "tcp" ? { ...info, host: name.address ?? info.host, port: name.port ?? info.port } : info,
+    info: {
+      ...info,
+      ...(info.kind === "tcp" && { host: name.address ?? info.host, port: name.port ?? info.port }),
+      ...(address.isHealth && { isHealth: true }),
+    },
     close: () => handle.close(),
   };
 }

@@ -4,7 +4,7 @@
  *
  * Runs in: arbiter.
  */
-import { type BindAddress, formatAddress } from "../settings/addresses.ts";
+import type { BindAddress } from "../settings/addresses.ts";
 import type { Listener } from "./listeners.ts";
 
 export class Rebinding {
@@ -34,12 +34,12 @@ export class Rebinding {
     open: (address: BindAddress) => Promise<Listener>,
   ): Promise<Rebinding> {
     if (textOf(before) === textOf(wanted)) return new Rebinding(current, [], []);
-    const kept = new Map(current.map((listener) => [formatAddress(listener.address), listener]));
+    const kept = new Map(current.map((listener) => [textOf([listener.address]), listener]));
     const listeners: Listener[] = [];
     const opened: Listener[] = [];
     try {
       for (const address of wanted) {
-        const listener = kept.get(formatAddress(address)) ?? (await open(address));
+        const listener = kept.get(textOf([address])) ?? (await open(address));
         if (!current.includes(listener)) opened.push(listener);
         listeners.push(listener);
       }

@@ -65,7 +65,12 @@ export class Reload {
     const { addresses, listeners } = this.#steps.before();
     let rebinding: Rebinding;
     try {
-      rebinding = await Rebinding.begin(listeners, addresses, read.loaded.resolved.listen, this.#steps.open);
+      rebinding = await Rebinding.begin(
+        listeners,
+        addresses,
+        read.loaded.resolved.listenAll,
+        this.#steps.open,
+      );
     } catch (error) {
       read.zygote?.kill();
       if (reading === this.#readings) this.#fail((error as Error).message || "an address cannot be had");

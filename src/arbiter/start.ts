@@ -137,7 +137,9 @@ function addressesOf({ sources, resolved }: Reading["loaded"], log: ErrorLog): r
       );
     }
   }
-  return isActivated ? activationFds.map((fd) => ({ kind: "fd", fd })) : resolved.listen;
+  if (!isActivated) return resolved.listenAll;
+  const health = resolved.listenAll.filter(({ isHealth }) => isHealth);
+  return [...activationFds.map((fd) => ({ kind: "fd", fd }) as const), ...health];
 }
 
 function movePidfile(pidfile: Pidfile | null, path: string | null, log: ErrorLog): void {

@@ -159,6 +159,7 @@ export class ClientConnection implements ClientSide {
 
   #beginRequest(head: RequestHead): void {
     const gateway = this.#gateway;
+    if (gateway.hasHealthPages && this.#answersHealth(head)) return;
     const { real_ip_header } = gateway;
     if (real_ip_header !== "") {
       this.#client = requestPeer(this.#listener.info, this.#peer, gateway.policy, real_ip_header, head);
@@ -179,6 +180,15 @@ export class ClientConnection implements ClientSide {
     this.#bodyRemaining = framing.kind === "length" ? framing.length : -1;
     if (framing.kind === "chunked") this.#chunked = this.#newChunkedReader();
     if (mustContinue) this.#outbox.write(CONTINUE);
+  }
+
+  /** Neither worker nor access log hears of it. */
+  #answersHealth(head: RequestHead): boolean {
+    const response = this.#gateway.maybeHealthPage(head, this.#listener.info);
+    if (response === null) return false;
+    this.#headReader.reset();
+    this.refuse(response);
+    return true;
   }
 
   #newExchange(head: RequestHead, provenance: Provenance, keepAlive: boolean): HttpExchange {

@@ -19,8 +19,9 @@ import { Dispatcher } from "./dispatcher.ts";
 import { EnvironWriter } from "./environ.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { ForwardedPolicy } from "./forwarded.ts";
+import { HealthPages } from "./health-pages.ts";
 import { forbiddenProxyRequest } from "./http1/protocol-error.ts";
-import type { HeadRules } from "./http1/request-head.ts";
+import type { HeadRules, RequestHead } from "./http1/request-head.ts";
 import type { OutboxEvents } from "./outbox.ts";
 import { PeerList } from "./peer-list.ts";
 import { ProxyHeaderReader } from "./proxy-protocol.ts";
@@ -67,6 +68,9 @@ export class Gateway {
   #fullLoggedMs = Number.NEGATIVE_INFINITY;
   readonly #logs: Logs;
   readonly #requestLog: RequestLog;
+  readonly #healthPages: HealthPages | null;
+  /** Of workers that claim. */
+  #threads = 0;
   #dispatcher: Dispatcher | null = null;
   #streams: WorkerStreams | null = null;
   #onDrained: (() => void) | null = null;
@@ -94,6 +98,7 @@ export class Gateway {
     this.#logs = logs;
     this.#requestLog = new RequestLog(settings, logs, statsd);
     this.policy = new ForwardedPolicy(settings);
+    this.#healthPages = settings.health === null ? null : new HealthPages(settings.health);
     this.#proxies = new PeerList(settings.proxy_allow_ips);
     this.headRules = settings;
     this.real_ip_header = settings.real_ip_header;
@@ -148,6 +153,20 @@ export class Gateway {
 
   get keepsAlive(): boolean {
     return this.keepaliveMs > 0 && !this.#isLeaving;
+  }
+
+  get hasHealthPages(): boolean {
+    return this.#healthPages !== null;
+  }
+
+  /** The whole response to a request for one; null when the application is to answer. */
+  maybeHealthPage(head: RequestHead, listener: ListenerInfo): Buffer | null {
+    const obstacle = this.#isLeaving
+      ? "the server is leaving"
+      : this.#threads === 0
+        ? "no worker is ready"
+        : null;
+    return this.#healthPages?.maybeAnswer(head, listener, obstacle) ?? null;
   }
 
   /** For a new connection; null when nothing comes in front of its requests. */
@@ -206,6 +225,7 @@ export class Gateway {
   // -- orders of the arbiter --------------------------------------------------------------------------------
 
   setCapacity(threads: number): void {
+    this.#threads = threads;
     this.#queue.capacity = threads;
   }
 

@@ -32,9 +32,19 @@ export interface GatewaySettings extends LogSettings {
   readonly header_map: string;
   readonly real_ip_header: "" | "x-forwarded-for" | "forwarded";
   readonly proxy_protocol: "off" | "v1" | "v2" | "auto";
+  /** Null: there are no such pages. */
+  readonly health: HealthSettings | null;
   readonly proxy_allow_ips: readonly string[];
   /** `os.environ["SCRIPT_NAME"]` as the application will see it. */
   readonly script_name: string;
+}
+
+/** Null is the path of a page that is not there. */
+export interface HealthSettings {
+  readonly live: string | null;
+  readonly ready: string | null;
+  /** They are at an address of their own, and only there. */
+  readonly isSeparate: boolean;
 }
 
 /** A listening socket, as the environ and the log name it. */
@@ -44,6 +54,8 @@ export interface ListenerInfo {
   readonly host: string;
   /** TCP: SERVER_PORT; Unix: 0. */
   readonly port: number;
+  /** Only health pages are there. */
+  readonly isHealth?: true;
 }
 
 /** A ticket that a thread of a dead worker had claimed. `ranMs`: for how long. */

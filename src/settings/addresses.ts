@@ -11,10 +11,14 @@ import { isIPv6 } from "node:net";
 import { maybePythonInt, pythonRepr } from "./python-text.ts";
 import { SettingsError } from "./settings-error.ts";
 
-export type BindAddress =
+export type BindAddress = (
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string }
-  | { readonly kind: "fd"; readonly fd: number };
+  | { readonly kind: "fd"; readonly fd: number }
+) & {
+  /** There are health pages, and nothing else. */
+  readonly isHealth?: true;
+};
 
 export interface Binds {
   readonly listen: readonly BindAddress[];

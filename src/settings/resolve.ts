@@ -10,7 +10,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import type { StatsdSettings } from "../metrics/statsd.ts";
-import { type BindAddress, parseBinds } from "./addresses.ts";
+import { type BindAddress, parseBind, parseBinds } from "./addresses.ts";
 import { checkEffects } from "./effects.ts";
 import { launchDirectory } from "./launch-directory.ts";
 import { DEFAULT_PROC_NAME } from "./process-naming.ts";
@@ -40,6 +40,8 @@ export interface Resolved {
   /** What the log calls it: as it was named. */
   readonly workerClassName: string;
   readonly listen: readonly BindAddress[];
+  /** `listen`, and the address of the health pages when they have one. */
+  readonly listenAll: readonly BindAddress[];
   /** Binds that do not count, because a file descriptor is given: worth a warning. */
   readonly ignoredBinds: readonly BindAddress[];
   /** What `raw_env` adds to the environment. */
@@ -73,6 +75,7 @@ export function resolveSettings(settings: Settings, origin: Origin): Resolved {
     workerClass,
     workerClassName: workerClassName(settings, workerClass),
     listen,
+    listenAll: settings.health_bind === null ? listen : [...listen, healthAddress(settings.health_bind)],
     ignoredBinds: ignored,
     environment: environment(settings),
     pythonPath: pythonPath(settings),
@@ -84,6 +87,10 @@ export function resolveSettings(settings: Settings, origin: Origin): Resolved {
     statsd: statsd(settings),
     notices,
   };
+}
+
+function healthAddress(text: string): BindAddress {
+  return { ...parseBind(text), isHealth: true };
 }
 
 /** `existingPath` has seen that something is there; Python's OSError says what else can be wrong. */

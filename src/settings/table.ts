@@ -10,6 +10,7 @@ import { configFile } from "./config-file.ts";
 import { control } from "./control.ts";
 import { debugging } from "./debugging.ts";
 import { dirtyArbiterHooks, dirtyArbiters } from "./dirty-arbiters.ts";
+import { health } from "./health.ts";
 import { http2 } from "./http2.ts";
 import { logging } from "./logging.ts";
 import { processNaming } from "./process-naming.ts";
@@ -38,6 +39,7 @@ const table = {
   ...dirtyArbiterHooks.settings,
   ...control.settings,
   ...python.settings,
+  ...health.settings,
 };
 
 export type SettingName = keyof typeof table;
@@ -63,6 +65,7 @@ export const SECTIONS: readonly Section<Readonly<Record<string, Setting<unknown>
   dirtyArbiterHooks,
   control,
   python,
+  health,
 ];
 
 /** Every setting by its name, in the order of the sections. */

@@ -9,6 +9,7 @@
  */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { parseBind } from "./addresses.ts";
 import { launchDirectory } from "./launch-directory.ts";
 import { parseNetwork } from "./networks.ts";
 import { PythonObject } from "./python-object.ts";
@@ -51,6 +52,22 @@ export function pathPatterns(raw: unknown): readonly string[] {
     }
   }
   return patterns;
+}
+
+/** The path of a request. */
+export function pathOrNull(raw: unknown): string | null {
+  const path = textOrNull(raw);
+  if (path !== null && !/^\/[^?#\s]*$/.test(path)) {
+    throw new SettingsError(`not a path that begins with /: ${pythonRepr(path)}`);
+  }
+  return path;
+}
+
+/** One address in a form of `bind`. */
+export function bindTextOrNull(raw: unknown): string | null {
+  const address = textOrNull(raw);
+  if (address !== null) parseBind(address);
+  return address;
 }
 
 /** `A,B`: one text, in which empty parts do not count. */

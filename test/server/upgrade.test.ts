@@ -69,7 +69,8 @@ describe("an upgrade (USR2)", () => {
   it("to an application that does not start leaves everything as it was", async (t) => {
     const directory = temporaryDirectory();
     const server = await Server.start(t, ["--env", `BROKEN=${join(directory, "broken")}`, "breakable"], {
-      trouble: /Exception in worker|Traceback|Error|exited with code 3|The start failed|Shutting down: Master\.2|Reason/,
+      trouble:
+        /Exception in worker|Traceback|Error|exited with code 3|The start failed|Shutting down: Master\.2|Reason/,
     });
     writeFileSync(join(directory, "broken"), "");
     server.signal("SIGUSR2");

@@ -40,6 +40,7 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     header_map: "drop",
     real_ip_header: "",
     proxy_protocol: "off",
+    health: null,
     proxy_allow_ips: ["127.0.0.1", "::1"],
     accesslog: null,
     access_log_format: "",

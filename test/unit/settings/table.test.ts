@@ -57,6 +57,15 @@ function networks(flag: string): Example {
   };
 }
 
+function path(flag: string): Example {
+  return {
+    words: [flag, "/up"],
+    value: "/up",
+    default: null,
+    refused: { words: [flag, "up"], message: "not a path that begins with /: 'up'" },
+  };
+}
+
 /** Only a configuration file can have it. */
 const HOOK: Example = { words: [], value: null, default: null };
 const SYSLOG_ADDRESS = process.platform === "linux" ? "udp://localhost:514" : "unix:///var/run/syslog";
@@ -355,6 +364,14 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
     value: `${ROOT}/bin/python3`,
     default: "python3",
     refused: { words: ["--python", "nope"], message: "can't find the Python interpreter 'nope'" },
+  },
+  health_path: path("--health-path"),
+  readiness_path: path("--readiness-path"),
+  health_bind: {
+    words: ["--health-bind", ":9000"],
+    value: ":9000",
+    default: null,
+    refused: { words: ["--health-bind", "127.0.0.1:none"], message: "'none' is not a valid port number." },
   },
 };
 

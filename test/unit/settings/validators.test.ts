@@ -58,6 +58,25 @@ const CASES: Readonly<Record<keyof typeof VALIDATORS, Cases>> = {
     ],
     refuses: [[3, "Not a string: 3"]],
   },
+  pathOrNull: {
+    takes: [
+      [" /up ", "/up"],
+      [null, null],
+    ],
+    refuses: [
+      ["up", "not a path that begins with /: 'up'"],
+      ["/up?now", "not a path that begins with /: '/up?now'"],
+      ["", "not a path that begins with /: ''"],
+    ],
+  },
+  bindTextOrNull: {
+    takes: [
+      [" :9000 ", ":9000"],
+      ["unix:/run/health", "unix:/run/health"],
+      [null, null],
+    ],
+    refuses: [["host:none", "'none' is not a valid port number."]],
+  },
   pathPatterns: {
     takes: [
       [

@@ -3,6 +3,7 @@
  *
  * Runs in: arbiter.
  */
+import { availableParallelism } from "node:os";
 import type { LogSettings } from "../logging/log-settings.ts";
 import type { GatewaySettings, HealthSettings } from "../queue/gateway-messages.ts";
 import type { Loaded } from "../settings/load.ts";
@@ -89,6 +90,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
   return {
     keepalive: settings.keepalive,
     backlog: settings.backlog,
+    gateways: settings.gateways === "auto" ? Math.ceil(availableParallelism() / 8) : settings.gateways,
     limit_request_line: resolved.requestLimits.limit_request_line,
     limit_request_fields: resolved.requestLimits.limit_request_fields,
     limit_request_field_size: resolved.requestLimits.limit_request_field_size,

@@ -70,7 +70,7 @@ export class Gateways {
     this.#processName = processName;
     this.#log = log;
     this.#events = events;
-    this.#start();
+    this.#startAll();
   }
 
   /** The FIFO exists. */
@@ -141,7 +141,7 @@ export class Gateways {
     // At rest: whoever wakes them starts one with these.
     if (active.length === 0) return;
     for (const progress of active) progress.isLeaving = true;
-    this.#start();
+    this.#startAll();
   }
 
   /** They accept still, but keep no connection. */
@@ -165,7 +165,7 @@ export class Gateways {
   }
 
   resume(): void {
-    this.#start();
+    this.#startAll();
   }
 
   /** They leave now; connections are cut. */
@@ -178,6 +178,10 @@ export class Gateways {
   kill(): void {
     this.#isClosing = true;
     for (const gateway of this.#processes.keys()) gateway.kill();
+  }
+
+  #startAll(): void {
+    for (let nr = 0; nr < this.#settings.gateways; nr++) this.#start();
   }
 
   #start(): void {
@@ -239,12 +243,14 @@ export class Gateways {
     });
   }
 
-  /** It counts the first time that it has all of them. */
+  /** It counts the first time that it has all of them, and so have the others. */
   #onListening(gateway: GatewayProcess): void {
     const progress = this.#processes.get(gateway);
     if (progress === undefined || ++progress.listening !== progress.listeners.length) return;
+    const active = [...this.#processes.values()].filter(({ isLeaving }) => !isLeaving);
+    if (active.some(({ listening, listeners }) => listening < listeners.length)) return;
     this.#hasListened = true;
-    if (!progress.isLeaving) this.#drainLeaving();
+    if (active.length > 0) this.#drainLeaving();
     this.#events.onListening();
   }
 

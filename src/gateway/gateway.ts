@@ -119,9 +119,9 @@ export class Gateway {
 
   /** The FIFO exists: creates the arena, and listens for workers. `onReady`: workers can reply from now on. */
   openQueue(onReady: () => void): void {
-    const { max_queue, queue_timeout } = this.#settings;
+    const { max_queue, queue_timeout, gateways } = this.#settings;
     const dispatcher = new Dispatcher(this.#runDirectory, this.#age, {
-      length: max_queue || Number.POSITIVE_INFINITY,
+      length: Math.ceil(max_queue / gateways) || Number.POSITIVE_INFINITY,
       ageMs: queue_timeout * 1e3 || Number.POSITIVE_INFINITY,
     });
     this.#dispatcher = dispatcher;
@@ -226,7 +226,8 @@ export class Gateway {
 
   setCapacity(threads: number): void {
     this.#threads = threads;
-    this.#queue.capacity = threads;
+    // The others' requests need workers too.
+    this.#queue.capacity = Math.ceil(threads / this.#settings.gateways);
   }
 
   forgetWorker(pid: number, reason: string, work: readonly UnfinishedWork[]): void {

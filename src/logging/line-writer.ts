@@ -1,19 +1,24 @@
 /**
  * A buffered, reopenable writer of lines for the access log: the lines of one event-loop turn go out in one write that
- * does not block the loop, in order, and whole.
+ * does not block the loop, in order, and whole. A pipe may have other writers, and takes only little at a time in one piece: it
+ * gets as many whole lines as that is.
  *
  * Runs in: gateway.
  */
-import { closeSync, openSync, write } from "node:fs";
+import { closeSync, fstatSync, openSync, write } from "node:fs";
 
 const STDOUT = 1;
 /** Pause before a pipe that is full is tried again, ms. */
 const RETRY_MS = 10;
+/** PIPE_BUF of Linux: as much is written to a pipe whole, whoever else writes (pipe(7)). */
+const PIPE_BYTES = 4096;
+const LINE_FEED = 10;
 
 export class LineWriter {
   readonly #path: string;
   readonly #onError: (error: Error) => void;
   #fd: number;
+  #isPipe: boolean;
   #lines = "";
   #scheduled = false;
   #writing = false;
@@ -25,6 +30,7 @@ export class LineWriter {
     this.#path = path;
     this.#onError = onError;
     this.#fd = this.#open();
+    this.#isPipe = fstatSync(this.#fd).isFIFO();
   }
 
   /** The line ends without a newline. */
@@ -51,6 +57,7 @@ export class LineWriter {
       const opened = this.#open();
       closeSync(this.#fd);
       this.#fd = opened;
+      this.#isPipe = fstatSync(opened).isFIFO();
     } catch (error) {
       this.#onError(error as Error);
     }
@@ -75,7 +82,8 @@ export class LineWriter {
   }
 
   #write(bytes: Buffer, from: number): void {
-    write(this.#fd, bytes, from, bytes.length - from, null, (error, written) => {
+    const end = this.#isPipe ? endOfPiece(bytes, from) : bytes.length;
+    write(this.#fd, bytes, from, end - from, null, (error, written) => {
       if (error === null && from + written < bytes.length) {
         this.#write(bytes, from + written);
         return;
@@ -95,4 +103,11 @@ export class LineWriter {
   #open(): number {
     return this.#path === "-" ? STDOUT : openSync(this.#path, "a", 0o644);
   }
+}
+
+/** Past the last whole line that fits; a longer line is a piece of its own. */
+function endOfPiece(bytes: Buffer, from: number): number {
+  if (bytes.length - from <= PIPE_BYTES) return bytes.length;
+  const last = bytes.lastIndexOf(LINE_FEED, from + PIPE_BYTES - 1);
+  return last >= from ? last + 1 : bytes.indexOf(LINE_FEED, from) + 1;
 }

@@ -11,6 +11,8 @@ import type { LogSettings } from "../logging/log-settings.ts";
 export interface GatewaySettings extends LogSettings {
   readonly keepalive: number;
   readonly backlog: number;
+  /** How many there are. */
+  readonly gateways: number;
   readonly limit_request_line: number;
   readonly limit_request_fields: number;
   readonly limit_request_field_size: number;

@@ -94,6 +94,14 @@ export function positiveInt(raw: unknown): number {
   return value;
 }
 
+/** At least 1. */
+export function gatewayCount(raw: unknown): number | "auto" {
+  if (typeof raw === "string" && raw.trim() === "auto") return "auto";
+  const count = positiveInt(raw);
+  if (count === 0) throw new SettingsError("there must be a gateway: 1 or more, or auto");
+  return count;
+}
+
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
 
 /** Bytes: a number, or a text such as `512M`. */

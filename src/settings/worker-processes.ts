@@ -8,7 +8,7 @@ import { maybePythonInt, pythonIntError } from "./python-text.ts";
 import { classOrText } from "./python-values.ts";
 import { type Effect, section } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
-import { byteSize, positiveInt } from "./validators.ts";
+import { byteSize, gatewayCount, positiveInt } from "./validators.ts";
 
 /** Gunicorn answers anything else than a number with a traceback; the line names the variable to look at. */
 function readWebConcurrency(value: string): number {
@@ -147,6 +147,16 @@ export const workerProcesses = section("Worker Processes", {
     ),
     default: "auto",
     effect: { kind: "none", why: "the gateway has a parser of its own" },
+  },
+  /** `auto` is one for eight cores. */
+  gateways: {
+    summary:
+      "How many processes accept clients; all share the workers. One is enough for the workers of about eight cores. auto: one for eight cores.",
+    flags: ["--gateways"],
+    metavar: "INT",
+    validate: gatewayCount,
+    default: 1,
+    own: true,
   },
   /** Connections; `connectionLimit` of the gateway says what 0 means. */
   max_connections: {

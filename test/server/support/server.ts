@@ -62,10 +62,13 @@ export class Server {
 
   /** The pid of a process of this instance, by its command line. */
   async child(commandLine: RegExp): Promise<number> {
-    const find = (): number | undefined =>
-      livingGroup(this.pid).find((pid) => commandLine.test(readFileSync(`/proc/${pid}/cmdline`, "latin1")));
-    await eventually(() => find() !== undefined);
-    return find() as number;
+    await eventually(() => this.children(commandLine).length > 0);
+    return this.children(commandLine)[0] as number;
+  }
+
+  /** The pids of those that live now. */
+  children(commandLine: RegExp): number[] {
+    return livingGroup(this.pid).filter((pid) => commandLine.test(commandLineOf(pid)));
   }
 
   parentOf(pid: number): number {
@@ -122,6 +125,14 @@ function statOf(pid: string): string[] {
       .split(" ");
   } catch {
     return [];
+  }
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
   }
 }
 

@@ -23,6 +23,7 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     ...DEFAULT_HEAD_RULES,
     keepalive: 2,
     backlog: 2048,
+    gateways: 1,
     limit_request_body: 0,
     max_connections: 0,
     header_timeout: 30,

@@ -121,6 +121,22 @@ describe("the line writer", () => {
     assert.equal(read.toString("utf8", 0, fs.readSync(reader, read)), "line\n");
   });
 
+  it("gives a pipe whole lines, in pieces that no other writer can tear", async (t) => {
+    const path = newPath();
+    execFileSync("mkfifo", [path]);
+    const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    t.after(() => closeSync(reader));
+    const writer = new LineWriter(path, noError);
+    const sizes = watchWrites(t);
+    const lines = Array.from({ length: 100 }, (_, nr) => `${nr} `.padEnd(99, "x"));
+    lines.splice(50, 0, "long".repeat(1500));
+    for (const line of lines) writer.write(line);
+    await ended(writer);
+    assert.deepEqual(sizes, [4000, 1000, 6001, 4000, 1000]);
+    const read = Buffer.alloc(20_000);
+    assert.equal(read.toString("utf8", 0, fs.readSync(reader, read)), `${lines.join("\n")}\n`);
+  });
+
   it("says what cannot be written, and goes on with the next lines", async (t) => {
     const path = newPath();
     const errors: Error[] = [];

@@ -251,6 +251,12 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   limit_request_field_size: int("--limit-request-field_size", 8190),
   limit_request_body: int("--limit-request-body", 0),
   max_connections: int("--max-connections", 0),
+  gateways: {
+    words: ["--gateways", "4"],
+    value: 4,
+    default: 1,
+    refused: { words: ["--gateways", "0"], message: "there must be a gateway: 1 or more, or auto" },
+  },
   header_timeout: int("--header-timeout", 30),
   body_timeout: int("--body-timeout", 30),
   write_timeout: int("--write-timeout", 60),

@@ -58,6 +58,18 @@ const CASES: Readonly<Record<keyof typeof VALIDATORS, Cases>> = {
     ],
     refuses: [[3, "Not a string: 3"]],
   },
+  gatewayCount: {
+    takes: [
+      [" auto ", "auto"],
+      ["3", 3],
+      [2, 2],
+    ],
+    refuses: [
+      [0, "there must be a gateway: 1 or more, or auto"],
+      ["many", "invalid literal for int() with base 0: 'many'"],
+      [-1, "Value must be positive: -1"],
+    ],
+  },
   pathOrNull: {
     takes: [
       [" /up ", "/up"],

@@ -5,7 +5,7 @@ PORT ?= 8000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check format test bench clean distclean
+.PHONY: help setup run check format test dist bench clean distclean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ format: setup ## format the code, and mend what the linters can mend by themselv
 	@$(NODE) node_modules/.bin/biome format --write --log-level=warn .
 	@.venv/bin/ruff check --fix --quiet --exit-zero >/dev/null
 	@.venv/bin/ruff format --quiet
+
+dist: setup ## build what is published into dist/: a wheel, an sdist, an npm tarball
+	@$(NODE) scripts/dist.ts
 
 bench: setup ## measure (ARGS go to bench/run.ts)
 	@$(NODE) bench/run.ts $(ARGS)

@@ -29,9 +29,11 @@ type Result = { readonly suite: Suite; readonly outcome: Outcome; readonly secon
 const UNIT = { concurrency: 1, testTimeoutMs: 30_000, fileTimeoutMs: 60_000 };
 /** Tests with servers wait more than they compute. */
 const SERVERS = { concurrency: 2, testTimeoutMs: 60_000, fileTimeoutMs: 300_000 };
+/** Each file builds what is published, in the same directory. */
+const DIST = { concurrency: 1, testTimeoutMs: 120_000, fileTimeoutMs: 300_000 };
 
 const OBEYED =
-  /^(DJANGO_.*|FLASK_.*|FORWARDED_ALLOW_IPS|GUNICORN_CMD_ARGS|LISTEN_.*|NODE_OPTIONS|NODE_TEST_.*|NOTIFY_SOCKET|PORT|PYTEST_.*|PYTHON(HOME|PATH|STARTUP)|SENDFILE|WEB_CONCURRENCY)$/;
+  /^(DJANGO_.*|FLASK_.*|FORWARDED_ALLOW_IPS|GUNICORN_CMD_ARGS|LISTEN_.*|NODE_OPTIONS|NODE_TEST_.*|NOTIFY_SOCKET|PORT|PYTEST_.*|PYTHON(HOME|PATH|STARTUP)|SENDFILE|TUNICORN_PYTHON|WEB_CONCURRENCY)$/;
 
 const TSC = "node node_modules/.bin/tsc";
 const BIOME = "node node_modules/.bin/biome";
@@ -54,6 +56,7 @@ const SUITES: readonly Suite[] = [
     run: () => runCheck(`${RUFF} check --quiet`, `${RUFF} format --check --quiet`),
   },
   { name: "server", kind: "servers", run: () => runNodeTests("test/server", SERVERS) },
+  { name: "dist", kind: "servers", run: () => runNodeTests("test/dist", DIST) },
   { name: "compat", kind: "servers", run: () => runNodeTests("test/compat", SERVERS) },
 ];
 

@@ -11,11 +11,23 @@ if sys.version_info < (3, 10):
     )
     sys.exit(1)
 
-# sys.argv: "-c", the path of this file, the arguments of Tunicorn's command line.
 # -c puts the working directory first in sys.path; the zygote puts `chdir` there itself, as Gunicorn does.
-sys.path[0] = os.path.dirname(os.path.dirname(sys.argv[1]))
+if sys.path[0] == "":
+    del sys.path[0]
+import importlib.util
+
+# sys.argv: "-c", the path of this file, the arguments of Tunicorn's command line.
+directory = os.path.dirname(sys.argv[1])
 sys.argv[:2] = ["tunicorn"]
+# The package is loaded by its path. Where pip has installed it, the directory it lies in has all packages of the
+# environment; as the first entry of sys.path any of them could hide a module of the standard library.
+spec = importlib.util.spec_from_file_location(
+    "tunicorn", os.path.join(directory, "__init__.py"), submodule_search_locations=[directory]
+)
+assert spec
+assert spec.loader
+sys.modules["tunicorn"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["tunicorn"])
 import tunicorn.zygote  # noqa: E402
 
-del sys.path[0]
 sys.exit(tunicorn.zygote.main())

@@ -5,12 +5,12 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
-import { fileURLToPath } from "node:url";
+import { programFile } from "../installation.ts";
 import type { GatewayOrder, GatewayReport } from "../queue/gateway-messages.ts";
 import { daemon } from "./daemon.ts";
 import type { Listener } from "./listeners.ts";
 
-const MAIN = fileURLToPath(import.meta.resolve("../gateway/main.ts"));
+const MAIN = programFile("gateway/main");
 
 export interface GatewayEvents {
   onReport(gateway: GatewayProcess, report: GatewayReport): void;

@@ -7,13 +7,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
-import { fileURLToPath } from "node:url";
+import { pythonFile } from "../installation.ts";
 import type { ConfigurationFile } from "../settings/load.ts";
 import { SETTINGS } from "../settings/table.ts";
 import { daemon } from "./daemon.ts";
 import type { ZygoteOrder, ZygoteReport } from "./zygote-messages.ts";
 
-const BOOTSTRAP = fileURLToPath(new URL("../../python/tunicorn/bootstrap.py", import.meta.url));
+const BOOTSTRAP = pythonFile("bootstrap.py");
 /** Not the file itself, whose directory would then be the first entry of sys.path. */
 const EXECUTE = "exec(open(__import__('sys').argv[1]).read())";
 

@@ -154,7 +154,9 @@ function defaultForm({ default: fixed, variable }: Setting<unknown>): string {
     .map(pythonStr)
     .join(", ");
   if (form === "") return "";
-  return variable === undefined ? ` [${form}]` : ` [${variable.form} or ${form}]`;
+  const forms: string[] = [];
+  for (let one = variable; one !== undefined; one = one.otherwise) forms.push(one.form);
+  return ` [${[...forms, form].join(" or ")}]`;
 }
 
 function conversion(type: ArgumentType): (word: string) => number {

@@ -56,9 +56,10 @@ function flags({ flags, metavar }: Setting<unknown>): string {
 }
 
 function defaults({ default: fixed, variable }: Setting<unknown>): string {
-  const form = `\`${pythonStr(fixed)}\``;
-  if (variable === undefined) return form;
-  return `\`${variable.form}\` if \`${variable.name}\` is set in the environment, otherwise ${form}`;
+  let text = "";
+  for (let one = variable; one !== undefined; one = one.otherwise)
+    text += `\`${one.form}\` if \`${one.name}\` is set in the environment, otherwise `;
+  return `${text}\`${pythonStr(fixed)}\``;
 }
 
 if (import.meta.main) process.stdout.write(settingsPage());

@@ -15,7 +15,7 @@ import { type CommandLine, type Exit, exit, parseCommandLine } from "../cli/pars
 import { splitShellWords } from "../cli/shell-words.ts";
 import { type FileValue, findConfigurationFile, reviveValue } from "./configuration.ts";
 import { findPython, type Resolved, resolveSettings } from "./resolve.ts";
-import type { Environment, Origin, Setting } from "./setting.ts";
+import type { DefaultVariable, Environment, Origin, Setting } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
 import { SETTINGS, type SettingName, type Settings } from "./table.ts";
 
@@ -134,7 +134,7 @@ class Draft {
 
   applyDefaults(): void {
     for (const [name, setting] of Object.entries(SETTINGS)) {
-      const fromVariable = maybeFromVariable(setting, this.#origin.env);
+      const fromVariable = maybeFromVariable(setting.variable, this.#origin.env);
       if (fromVariable === undefined) this.#set(name, setting, setting.default, "default");
       else this.#set(name, setting, fromVariable, "environment");
     }
@@ -184,7 +184,9 @@ class Draft {
   }
 }
 
-function maybeFromVariable({ variable }: Setting<unknown>, env: Environment): unknown {
-  const text = variable === undefined ? undefined : env[variable.name];
-  return text === undefined ? undefined : variable?.read(text);
+function maybeFromVariable(variable: DefaultVariable | undefined, env: Environment): unknown {
+  if (variable === undefined) return undefined;
+  const text = env[variable.name];
+  const value = text === undefined ? undefined : variable.read(text);
+  return value ?? maybeFromVariable(variable.otherwise, env);
 }

@@ -14,10 +14,16 @@ export const python = section("Python", {
     metavar: "PATH",
     validate: program,
     default: "python3",
+    /** The program that pip has installed names the Python that pip has installed it for. */
     variable: {
-      name: "VIRTUAL_ENV",
-      form: "$VIRTUAL_ENV/bin/python",
-      read: (directory) => (directory === "" ? undefined : `${directory}/bin/python`),
+      name: "TUNICORN_PYTHON",
+      form: "$TUNICORN_PYTHON",
+      read: (path) => (path === "" ? undefined : path),
+      otherwise: {
+        name: "VIRTUAL_ENV",
+        form: "$VIRTUAL_ENV/bin/python",
+        read: (directory) => (directory === "" ? undefined : `${directory}/bin/python`),
+      },
     },
     own: true,
   },

@@ -29,6 +29,8 @@ export interface DefaultVariable {
   readonly form: string;
   /** Returns undefined when the variable is to be taken for unset. Throws SettingsError. */
   readonly read: (text: string) => unknown;
+  /** Looked at when this one is unset, or taken for unset. */
+  readonly otherwise?: DefaultVariable;
 }
 
 /**

@@ -10,10 +10,10 @@
  * Runs in: arbiter.
  */
 import { writeSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { pythonFile } from "../installation.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 
-const CONNECT = fileURLToPath(new URL("../../python/tunicorn/connect_notify.py", import.meta.url));
+const CONNECT = pythonFile("connect_notify.py");
 const FD = "TUNICORN_NOTIFY_FD";
 
 const { NOTIFY_SOCKET: socket, [FD]: connected, WATCHDOG_USEC, WATCHDOG_PID } = process.env;

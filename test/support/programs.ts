@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly env?: Environment;
   /** The working directory. */
   readonly cwd?: string;
+  /** Another than the checkout's: one that has been installed. */
+  readonly executable?: string;
   /** What it gets as descriptors 3 and up. */
   readonly descriptors?: readonly number[];
 }
@@ -77,10 +79,10 @@ export class Running {
   constructor(
     program: Program,
     words: readonly string[],
-    { env = {}, cwd = APPS, descriptors = [] }: Surroundings = {},
+    { env = {}, cwd = APPS, executable = EXECUTABLES[program], descriptors = [] }: Surroundings = {},
   ) {
     this.program = program;
-    this.#process = spawn(EXECUTABLES[program], words, {
+    this.#process = spawn(executable, words, {
       cwd,
       env: environment(program, env),
       stdio: ["ignore", "pipe", "pipe", ...descriptors],

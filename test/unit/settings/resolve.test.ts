@@ -92,6 +92,14 @@ describe("the Python interpreter", () => {
     assert.equal(loaded(["a:b"], { VIRTUAL_ENV: venv }).sources.python, "environment");
   });
 
+  it("is the one that TUNICORN_PYTHON names, whatever environment is active, unless --python names another", () => {
+    const own = join(ROOT, "bin/python3");
+    const env = { TUNICORN_PYTHON: own, VIRTUAL_ENV: "/nonexistent" };
+    assert.equal(resolved([], env).python, own);
+    assert.equal(resolved(["--python", process.execPath], env).python, process.execPath);
+    assert.equal(loaded(["a:b"], { TUNICORN_PYTHON: "" }).sources.python, "default");
+  });
+
   it("is not looked for in an empty VIRTUAL_ENV", () => {
     assert.equal(loaded(["a:b"], { VIRTUAL_ENV: "" }).sources.python, "default");
   });

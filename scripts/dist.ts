@@ -105,6 +105,7 @@ function stageNpm(manifest: Manifest): void {
   const target = join(BUILD, "npm");
   for (const directory of ["lib", "types"])
     cpSync(join(BUILD, directory), join(target, "lib"), { recursive: true });
+  for (const file of globSync("lib/**/*.d.ts", { cwd: target })) nameJavaScript(join(target, file));
   copyCommands(target);
   for (const file of globSync("python/tunicorn/*.{py,typed}", { cwd: ROOT }))
     cpSync(join(ROOT, file), join(target, file));
@@ -114,6 +115,12 @@ function stageNpm(manifest: Manifest): void {
     cpSync(join(ROOT, file), join(target, file));
   writeJson(join(target, "package.json"), npmManifest(manifest));
   setModes(target);
+}
+
+/** tsc leaves `./x.ts` in declarations as it is, and there is no such file any more. */
+function nameJavaScript(file: string): void {
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replace(/(from |import\()"(\.[^"]*)\.ts"/g, '$1"$2.js"'));
 }
 
 function npmManifest({ name, version, description, license, engines, dependencies }: Manifest): object {

@@ -308,7 +308,7 @@ export class Arbiter implements GenerationEvents {
         steps,
         occasion,
         oldWorkers: occasion === "reload" ? this.#current.target : null,
-        listeners: this.#addresses,
+        listeners: this.addresses,
       },
     );
     this.#generations.add(generation);
@@ -338,7 +338,8 @@ export class Arbiter implements GenerationEvents {
   }
 
   /** Those of the application. */
-  get #addresses(): string[] {
+  /** As in the log. */
+  get addresses(): string[] {
     return this.#listeners.filter(({ info }) => !info.isHealth).map(listenerText);
   }
 
@@ -352,7 +353,7 @@ export class Arbiter implements GenerationEvents {
     // What on_starting has to say comes first.
     if (this.#options.zygote !== null && !this.#current.isPrepared) return;
     this.#hasAnnounced = true;
-    this.#log.info(`Listening at: ${this.#addresses.join(",")} (${process.pid})`);
+    this.#log.info(`Listening at: ${this.addresses.join(",")} (${process.pid})`);
     this.#announceHealth();
     this.#log.info(`Using worker: ${this.#options.loaded.resolved.workerClassName}`);
     this.#current.callHook("when_ready");
@@ -376,7 +377,7 @@ export class Arbiter implements GenerationEvents {
   #onServing(): void {
     this.#hasServed = true;
     this.#options.life.onServing();
-    showStartScreen(this.#options.loaded, this.#addresses, this.#current.pythonVersion);
+    showStartScreen(this.#options.loaded, this.addresses, this.#current.pythonVersion);
   }
 
   #takeOver(generation: Generation, rebinding: Rebinding): void {
@@ -399,7 +400,7 @@ export class Arbiter implements GenerationEvents {
     if (rebinding.isChange) {
       this.#listeners = rebinding.listeners;
       rebinding.finish();
-      this.#log.info(`Listening at: ${this.#addresses.join(",")}`);
+      this.#log.info(`Listening at: ${this.addresses.join(",")}`);
       this.#announceHealth();
     }
     this.#gateways.renew(gatewaySettings(loaded), this.#listeners);

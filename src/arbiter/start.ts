@@ -21,6 +21,7 @@ import { logSettings } from "./gateway-settings.ts";
 import { Life } from "./life.ts";
 import { BindError, type BindOptions, bind, type Listener, pythonAddress } from "./listeners.ts";
 import { prepareLogFiles } from "./log-files.ts";
+import { reportToParent } from "./parent.ts";
 import { Pidfile } from "./pidfile.ts";
 import type { Reading } from "./reading.ts";
 import { handleSignals } from "./signals.ts";
@@ -105,6 +106,7 @@ async function start(
     const exit = (code: number): void => logs.end(() => process.exit(code));
     const arbiter = orFail(() => new Arbiter({ ...parts, listeners, open, pidfile, exit }));
     handleSignals(arbiter, log, daemon !== null || (settings.daemon && upgrade.isSecond));
+    reportToParent(life, arbiter, log);
     notifyServiceManager(life, upgrade, log, settings.workers);
     life.watch({
       onServing: () =>

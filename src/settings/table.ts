@@ -42,11 +42,14 @@ const table = {
   ...health.settings,
 };
 
-export type SettingName = keyof typeof table;
+/** Every entry with its exact type. */
+export type Table = typeof table;
+
+export type SettingName = keyof Table;
 
 /** Every setting's value, validated. Plain data that survives JSON. */
 export type Settings = {
-  readonly [Name in SettingName]: ReturnType<(typeof table)[Name]["validate"]>;
+  readonly [Name in SettingName]: ReturnType<Table[Name]["validate"]>;
 };
 
 export const SECTIONS: readonly Section<Readonly<Record<string, Setting<unknown>>>>[] = [

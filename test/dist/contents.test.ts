@@ -147,6 +147,16 @@ describe("the npm package", () => {
     assert.deepEqual(paths(tarball, /\.d\.ts$/), expected.sort());
   });
 
+  it("has types that name files it has", () => {
+    for (const path of paths(tarball, /^(?!.*\.d\.ts$)/)) {
+      const named = (tarball.get(path) ?? "").matchAll(/(?:from |import\()"(\.[^"]*)"/g);
+      for (const [, other = ""] of named) {
+        const file = join(path, "..", other).replace(/\.js$/, ".d.ts");
+        assert.ok(other.endsWith(".js") && tarball.has(file), `${path}: ${other}`);
+      }
+    }
+  });
+
   it("installs without running anything, and says which Node it needs", () => {
     const manifest: unknown = JSON.parse(tarball.get("package/package.json") ?? "");
     assert.partialDeepStrictEqual(manifest, {

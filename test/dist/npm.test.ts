@@ -1,6 +1,6 @@
 /** The npm package in an empty project, as `npm install tunicorn` leaves it. */
 import assert from "node:assert/strict";
-import { existsSync, globSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, globSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { runInNewContext } from "node:vm";
@@ -17,6 +17,37 @@ before(async () => {
   const { tarball } = await build();
   project = await npmInstall(tarball);
 });
+
+const PROGRAM = `
+import { once } from "node:events";
+import { type ServeOptions, serve, TunicornError, VERSION } from "tunicorn";
+
+const options: ServeOptions = { app: "app:app", cwd: ${JSON.stringify(join(EXAMPLES, "flask_app"))}, bind: "127.0.0.1:0" };
+const server = await serve({ ...options, workers: 2, preload_app: true, timeout: 30, raw_env: ["A=b"], quiet: true });
+const exit = once(server, "exit");
+const [address = ""]: readonly string[] = server.addresses;
+console.log((await (await fetch(address + "/items")).text()).trim());
+server.on("reloaded", (addresses: readonly string[]) => console.log("reloaded", ...addresses.slice(1)));
+await server.reload();
+await server.close();
+console.log("exit", (await exit)[0]);
+
+async function never(): Promise<void> {
+  // @ts-expect-error: there is no application
+  await serve({ bind: "127.0.0.1:0" });
+  // @ts-expect-error: no such setting
+  await serve({ app: VERSION, workerz: 2 });
+  // @ts-expect-error: a number
+  await serve({ app: VERSION, workers: "2" });
+  // @ts-expect-error: it waits for the server
+  await serve({ app: VERSION, daemon: true });
+  // @ts-expect-error: a function needs a configuration file
+  await serve({ app: VERSION, on_starting: () => {} });
+  // @ts-expect-error: no such event
+  server.on("reloadd", () => {});
+  const code: number | null = new TunicornError("", { code: 1, signal: null }, []).exitCode;
+}
+`;
 
 describe("what npm has installed", () => {
   it("tells the version to npx tunicorn --version", async () => {
@@ -45,6 +76,29 @@ describe("what npm has installed", () => {
       assert.ok(programs.includes(realpathSync(join(ROOT, python))), programs.join());
     });
   }
+
+  it("is used by a program of TypeScript, whose types are checked", async () => {
+    const file = join(project, "program.ts");
+    writeFileSync(file, PROGRAM);
+    const words = [
+      "--noEmit",
+      "--strict",
+      "--exactOptionalPropertyTypes",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2024",
+    ];
+    const types = ["--types", "node", "--typeRoots", join(ROOT, "node_modules/@types")];
+    const tsc = join(ROOT, "node_modules/.bin/tsc");
+    await succeed(process.execPath, [tsc, ...words, ...types, file], { cwd: project });
+    const env = { VIRTUAL_ENV: join(ROOT, ".venv") };
+    const said = await succeed(process.execPath, ["--disable-warning=ExperimentalWarning", file], {
+      cwd: project,
+      env,
+    });
+    assert.equal(said, '{"items":[]}\nreloaded\nexit 0\n');
+  });
 
   it("leaves nothing behind when it is uninstalled", async () => {
     await npm(project, "uninstall", "tunicorn");

@@ -69,8 +69,15 @@ class Arenas:
         identity, state, *_ = RECORD_HEADER.unpack_from(arena, offset)
         return bool(identity == ticket and state == RECORD_PROBE)
 
+    def _close_gone(self) -> None:
+        """A new gateway may be there because another is gone, whose memory nobody else holds any more."""
+        for gateway in list(self._maps):
+            if not os.path.exists(os.path.join(self._run_directory, arena_file(gateway))):
+                self._maps.pop(gateway, None)  # another thread may have been faster
+
     def _open(self, gateway: int) -> memoryview | None:
         """None when the gateway is gone: its file is removed with it."""
+        self._close_gone()
         try:
             descriptor = os.open(os.path.join(self._run_directory, arena_file(gateway)), os.O_RDONLY)
         except FileNotFoundError:

@@ -155,10 +155,17 @@ class ReplyStreams:
         """Raises GatewayGone."""
         stream = self._streams.get(gateway)
         if stream is None:
+            self._close_gone()
             stream = ReplyStream(self._run_directory, gateway, self._age, self._slot)
             self._streams[gateway] = stream
         stream.claimed = self.claimed
         return stream
+
+    def _close_gone(self) -> None:
+        """A new gateway may be there because another is gone."""
+        for gateway in list(self._streams):
+            if not os.path.exists(os.path.join(self._run_directory, replies_file(gateway))):
+                self.drop(gateway)
 
     def drop(self, gateway: int) -> None:
         stream = self._streams.pop(gateway, None)

@@ -208,8 +208,8 @@ class Worker:
         self._slots[0].retire_seen()
 
     def _on_quit(self, number: int, _frame: FrameType | None) -> None:
-        for slot in self._slots:
-            slot.retiring()
+        # No thread claims any more; what they are on stays noted, for the arbiter has it answered 502.
+        self._queue.retire()
         exit_code = 1 if number == signal.SIGABRT else 0
         self._worker.alive = False
         try:

@@ -264,6 +264,7 @@ export class Gateways {
   #onGone(gateway: GatewayProcess, reason: string): void {
     const { startedMs = 0, isLeaving = false } = this.#processes.get(gateway) ?? {};
     this.#processes.delete(gateway);
+    this.#directory.removeGateway(gateway.age);
     if (this.#isClosing) {
       if (this.#processes.size === 0) this.#events.onDrained();
       return;

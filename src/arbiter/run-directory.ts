@@ -11,7 +11,7 @@ import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readlinkSy
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { giveTo, type Identity } from "../identity.ts";
-import { SCOREBOARD_FILE } from "../queue/layout.ts";
+import { arenaFile, repliesFile, SCOREBOARD_FILE } from "../queue/layout.ts";
 import { createScoreboard } from "../queue/scoreboard.ts";
 
 const SHARED_MEMORY = "/dev/shm";
@@ -50,6 +50,15 @@ export class RunDirectory {
     const scoreboard = join(this.path, SCOREBOARD_FILE);
     createScoreboard(scoreboard, scoreboardSlots);
     giveTo(identity, this.path, this.spool, scoreboard);
+  }
+
+  /** What a gateway that has died may have left: its arena, its socket, the bodies of requests that nobody waits for. */
+  removeGateway(age: number): void {
+    for (const name of [arenaFile(age), repliesFile(age)]) rmSync(join(this.path, name), { force: true });
+    if (!existsSync(this.spool)) return; // whoever clears the directory for temporary files
+    for (const name of readdirSync(this.spool)) {
+      if (name.startsWith(`${age}-`)) rmSync(join(this.spool, name), { force: true });
+    }
   }
 
   remove(): void {

@@ -11,7 +11,6 @@ import type { ErrorLog } from "../logging/error-log.ts";
 import { Logs } from "../logging/logs.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
-import { activationFds } from "../systemd/activation.ts";
 import { Notifier, notifyFd } from "../systemd/notify.ts";
 import { VERSION } from "../version.ts";
 import { maybeHolder } from "./address-holder.ts";
@@ -97,7 +96,7 @@ async function start(
     steps.begin("bind");
     const open = (address: BindAddress): Promise<Listener> =>
       bindPatiently(address, settings.umask, options, log);
-    for (const address of addressesOf(loaded, log)) {
+    for (const address of addressesOf(loaded, upgrade.activated, log)) {
       listeners.push(upgrade.maybeListener(address) ?? (await open(address)));
     }
     upgrade.closeUnused();
@@ -129,8 +128,12 @@ async function start(
 }
 
 /** Where to listen: what the service manager has made, or else what the settings say. */
-function addressesOf({ sources, resolved }: Reading["loaded"], log: ErrorLog): readonly BindAddress[] {
-  const isActivated = activationFds.length > 0;
+function addressesOf(
+  { sources, resolved }: Reading["loaded"],
+  activated: readonly BindAddress[],
+  log: ErrorLog,
+): readonly BindAddress[] {
+  const isActivated = activated.length > 0;
   const ignored = isActivated ? resolved.listen : resolved.ignoredBinds;
   if (!isActivated || sources.bind !== "default") {
     for (const address of ignored) {
@@ -140,8 +143,7 @@ function addressesOf({ sources, resolved }: Reading["loaded"], log: ErrorLog): r
     }
   }
   if (!isActivated) return resolved.listenAll;
-  const health = resolved.listenAll.filter(({ isHealth }) => isHealth);
-  return [...activationFds.map((fd) => ({ kind: "fd", fd }) as const), ...health];
+  return [...activated, ...resolved.listenAll.filter(({ isHealth }) => isHealth)];
 }
 
 function movePidfile(pidfile: Pidfile | null, path: string | null, log: ErrorLog): void {

@@ -13,12 +13,15 @@ import { closeSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { BindAddress } from "../settings/addresses.ts";
+import { activationFds } from "../systemd/activation.ts";
 import { notifyFd, passOn } from "../systemd/notify.ts";
 import { adopt, type Listener } from "./listeners.ts";
 
 /** For the new arbiter: who started it, and what the descriptors from 3 on are. */
 const PARENT = "TUNICORN_PID";
 const SOCKETS = "TUNICORN_FD";
+/** Set when those are the service manager's, and so count instead of the settings'. */
+const ACTIVATED = "TUNICORN_ACTIVATED";
 const FIRST_FD = 3;
 /** How often the new arbiter looks whether the old one is gone, ms. */
 const LOOK_MS = 250;
@@ -29,6 +32,7 @@ const LAUNCH = { cwd: process.cwd(), env: { ...process.env } };
 interface Inheritance {
   readonly parentPid: number;
   readonly addresses: readonly BindAddress[];
+  readonly isActivated: boolean;
 }
 
 const inheritance = maybeInheritance();
@@ -37,10 +41,13 @@ const inheritance = maybeInheritance();
 export const isUpgrading = inheritance !== null;
 
 function maybeInheritance(): Inheritance | null {
-  const { [PARENT]: parent, [SOCKETS]: sockets } = process.env;
-  for (const env of [process.env, LAUNCH.env]) for (const name of [PARENT, SOCKETS]) delete env[name];
+  const { [PARENT]: parent, [SOCKETS]: sockets, [ACTIVATED]: activated } = process.env;
+  for (const env of [process.env, LAUNCH.env]) {
+    for (const name of [PARENT, SOCKETS, ACTIVATED]) delete env[name];
+  }
   if (parent === undefined || sockets === undefined) return null;
-  return { parentPid: Number(parent), addresses: JSON.parse(sockets) as BindAddress[] };
+  const addresses = JSON.parse(sockets) as BindAddress[];
+  return { parentPid: Number(parent), addresses, isActivated: activated !== undefined };
 }
 
 export interface UpgradeEvents {
@@ -78,6 +85,12 @@ export class Upgrade {
   /** 0 without one. */
   get childPid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  /** The service manager's sockets, from it or from the arbiter before; none when the settings say where to listen. */
+  get activated(): readonly BindAddress[] {
+    if (inheritance?.isActivated === true) return inheritance.addresses.filter(({ isHealth }) => !isHealth);
+    return activationFds.map((fd) => ({ kind: "fd", fd }));
   }
 
   /** The socket at this address, when it was inherited. */
@@ -126,6 +139,7 @@ export class Upgrade {
         ...LAUNCH.env,
         [PARENT]: String(process.pid),
         [SOCKETS]: JSON.stringify(listeners.map(({ address }) => address)),
+        ...(this.activated.length > 0 ? { [ACTIVATED]: "1" } : {}),
         ...passOn(FIRST_FD + listeners.length),
       },
     });

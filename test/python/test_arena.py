@@ -132,3 +132,23 @@ def test_only_a_probe_of_this_ticket_is_one(tmp_path: Path) -> None:
     assert arena.is_probe(GATEWAY, TICKET, 0)
     assert not arena.is_probe(GATEWAY, TICKET + 1, 0)
     assert not arena.is_probe(GATEWAY, TICKET, len(record()))
+
+
+def mapped(directory: Path) -> list[str]:
+    return [
+        line.split("/")[-1].split()[0]
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if str(directory) in line
+    ]
+
+
+def test_the_memory_of_a_gateway_that_is_gone_is_let_go_when_there_is_another(tmp_path: Path) -> None:
+    read = arenas(tmp_path, record()).read
+    assert read(GATEWAY, TICKET, 0, 0) is not None
+    assert mapped(tmp_path) == [arena_file(GATEWAY)]
+    (tmp_path / arena_file(GATEWAY)).rename(tmp_path / arena_file(GATEWAY + 1))
+    assert read(GATEWAY + 1, TICKET, 0, 0) is not None
+    (tmp_path / arena_file(GATEWAY + 1)).unlink()
+    (tmp_path / arena_file(GATEWAY + 2)).write_bytes(record())
+    assert read(GATEWAY + 2, TICKET, 0, 0) is not None
+    assert mapped(tmp_path) == [arena_file(GATEWAY + 2)]

@@ -217,3 +217,15 @@ def test_a_gateway_that_leaves_instead_of_answering_is_gone(gateway: Gateway) ->
         with pytest.raises(GatewayGone):
             stream.file(TICKET, HEAD, PART)
     stream.close()
+
+
+def test_the_stream_of_a_gateway_that_is_gone_is_closed_when_there_is_another(gateway: Gateway) -> None:
+    streams = ReplyStreams(str(gateway.directory), AGE, SLOT)
+    streams.to(GATEWAY)
+    with gateway.accept() as first:
+        path = gateway.directory / replies_file(GATEWAY)
+        path.rename(gateway.directory / replies_file(GATEWAY + 1))
+        streams.to(GATEWAY + 1)
+        assert read_frame(first) == HELLO
+        assert first.recv(1) == b"", "closed"
+    streams.drop(GATEWAY + 1)

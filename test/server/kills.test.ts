@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import { after, it } from "node:test";
 import { type Client, fieldValue, type Response } from "../support/client.ts";
-import { cleanUp } from "../support/programs.ts";
+import { cleanUp, temporaryDirectory } from "../support/programs.ts";
 import { eventually } from "../support/wait.ts";
+import { HeldRequest, letGo } from "./support/held-request.ts";
 import { Server, status } from "./support/server.ts";
 
 after(cleanUp);
@@ -67,6 +68,20 @@ async function killAtRandom(server: Server, tally: Tally): Promise<number> {
     kills++;
   }
   return kills;
+}
+
+for (const words of [[], ["--threads", "2"]]) {
+  for (const signal of ["SIGKILL", "SIGSEGV", "SIGABRT", "SIGINT", "SIGQUIT"] as const) {
+    it(`answers 502 for what a worker was on when it got ${signal} ${words.join(" ")}`, async (t) => {
+      const server = await Server.start(t, [...words, "basics"], { trouble: /Worker|worker/ });
+      const directory = temporaryDirectory();
+      const held = await HeldRequest.begin(server, directory, "one");
+      process.kill(held.pid, signal);
+      assert.equal(status(await held.maybeResponse()), 502);
+      letGo(directory);
+      assert.equal((await server.get("/echo")).body, "/echo");
+    });
+  }
 }
 
 it("answers 10,000 requests while workers are killed at random, with at most one 502 for each kill", async (t) => {

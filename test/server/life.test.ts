@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
@@ -95,6 +95,29 @@ describe("a process that dies", () => {
     process.kill(gateway, "SIGKILL");
     assert.equal((await server.get("/echo")).body, "/echo");
     assert.notEqual(await server.child(/tunicorn: gateway/), gateway);
+  });
+
+  it("as a gateway leaves no file, and no memory held by workers", async (t) => {
+    const server = await Server.start(t, ["basics"], {
+      trouble: /Gateway \(pid:\d+\) was killed by SIGKILL/,
+    });
+    const gateway = await server.child(/tunicorn: gateway/);
+    const body = "x".repeat(100_000);
+    const client = await server.connect();
+    client.send(`POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length + 1}\r\n\r\n${body}`);
+    const ofGateways = (): string[] =>
+      runDirectories(server.pid)
+        .flatMap((directory) => readdirSync(directory))
+        .filter((name) => /^(arena-\d+|replies-\d+|\d+-\d+)$/.test(name))
+        .sort();
+    await eventually(() => ofGateways().includes("1-1"));
+    process.kill(gateway, "SIGKILL");
+    assert.equal((await server.get("/echo")).body, "/echo");
+    await eventually(() => ofGateways().join() === "arena-2,replies-2");
+    const maps = readFileSync(`/proc/${server.booted[0]}/maps`, "utf8");
+    assert.match(maps, /\/arena-2$/m);
+    assert.doesNotMatch(maps, /\/arena-1\b/);
+    client.close();
   });
 
   it("as a zygote takes its workers along and comes back with new ones", async (t) => {

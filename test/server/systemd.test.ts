@@ -95,32 +95,62 @@ describe("the service manager", () => {
   });
 });
 
+/** Tunicorn on a socket that this process has made, and no longer has itself. */
+async function activated(t: TestContext): Promise<{ pid: number; printed: Printed; port: number }> {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+  t.after(() => holder.close());
+  const { port } = holder.address() as { port: number };
+  const handle = (holder as unknown as { _handle: { fd: number; close(): void } })._handle;
+  // LISTEN_PID must be the pid of the process that becomes the arbiter.
+  const script = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"';
+  const words = ["-c", script, "sh", join(ROOT, "bin/tunicorn"), "--bind", "127.0.0.1:1", "basics"];
+  const child = spawn("/bin/sh", words, {
+    cwd: APPS,
+    stdio: ["ignore", "inherit", "pipe", handle.fd],
+    detached: true,
+  });
+  const printed = new Printed();
+  printed.read(child.stderr);
+  const pid = child.pid as number;
+  t.after(async () => {
+    for (const each of livingGroup(pid)) process.kill(each, "SIGTERM");
+    await eventually(() => livingGroup(pid).length === 0);
+  });
+  await printed.find(new RegExp(`Listening at: http://127\\.0\\.0\\.1:${port} `));
+  handle.close();
+  return { pid, printed, port };
+}
+
+async function servedAt(port: number): Promise<number> {
+  const client = await Client.connect({ host: "127.0.0.1", port });
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const answer = status(await client.maybeResponse("GET"));
+  client.close();
+  return answer;
+}
+
 describe("socket activation", () => {
   it("serves on the sockets that were passed, whatever the binds say", async (t) => {
-    const holder = createServer();
-    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
-    t.after(() => holder.close());
-    const { port } = holder.address() as { port: number };
-    const { fd } = (holder as unknown as { _handle: { fd: number } })._handle;
-    // LISTEN_PID must be the pid of the process that becomes the arbiter.
-    const script = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"';
-    const words = ["-c", script, "sh", join(ROOT, "bin/tunicorn"), "--bind", "127.0.0.1:1", "basics"];
-    const child = spawn("/bin/sh", words, { cwd: APPS, stdio: ["ignore", "inherit", "pipe", fd] });
-    const printed = new Printed();
-    printed.read(child.stderr);
-    const isOver = new Promise((resolve) => child.on("close", resolve));
-    t.after(async () => {
-      child.kill();
-      await isOver;
-    });
-    await printed.find(new RegExp(`Listening at: http://127\\.0\\.0\\.1:${port} `));
+    const { printed, port } = await activated(t);
     await printed.find(/WARNING.*Not listening at http:\/\/127\.0\.0\.1:1: /);
-    // Accepting is the server's from here on.
-    (holder as unknown as { _handle: { close(): void } })._handle.close();
-    const client = await Client.connect({ host: "127.0.0.1", port });
-    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert.equal(status(await client.maybeResponse("GET")), 200);
-    client.close();
+    assert.equal(await servedAt(port), 200);
+  });
+
+  it("hands them on at each upgrade", async (t) => {
+    const { pid, printed, port } = await activated(t);
+    const listening = new RegExp(`Listening at: http://127\\.0\\.0\\.1:${port} `);
+    let first = pid;
+    for (const generation of [2, 3]) {
+      process.kill(first, "SIGUSR2");
+      const lines = await printed.count(listening, generation);
+      await printed.count(/Booting worker/, generation);
+      const second = Number(/\((\d+)\)$/.exec(lines.findLast((line) => listening.test(line)) ?? "")?.[1]);
+      process.kill(first, "SIGTERM");
+      await printed.find(new RegExp(`\\[${second}\\].*Master has been promoted`));
+      assert.equal(await servedAt(port), 200);
+      first = second;
+    }
   });
 
   const ACTIVATE = "/usr/bin/systemd-socket-activate";

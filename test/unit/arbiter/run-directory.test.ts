@@ -53,6 +53,17 @@ describe("the run directory", () => {
     other.remove();
   });
 
+  it("lets go of what a dead gateway has left, and of nothing else", () => {
+    const directory = new RunDirectory(1);
+    for (const name of ["arena-1", "arena-11", "replies-1"]) writeFileSync(join(directory.path, name), "");
+    for (const name of ["1-1", "1-2", "11-1"]) writeFileSync(join(directory.spool, name), "");
+    directory.removeGateway(1);
+    assert.deepEqual(readdirSync(directory.path).sort(), ["arena-11", SCOREBOARD_FILE]);
+    assert.deepEqual(readdirSync(directory.spool), ["11-1"]);
+    directory.remove();
+    directory.removeGateway(11); // where all is gone already
+  });
+
   it("keeps large bodies where temporary files go", () => {
     const directory = new RunDirectory(1);
     assert.equal(dirname(directory.spool), process.env.TMPDIR);

@@ -33,12 +33,12 @@ format: setup ## format the code, and mend what the linters can mend by themselv
 dist: setup ## build what is published into dist/: a wheel, an sdist, an npm tarball
 	@$(NODE) scripts/dist.ts
 
-bench: setup ## measure (ARGS go to bench/run.ts)
+bench: setup ## measure Tunicorn beside other servers (ARGS="--quick", see bench/run.ts)
 	@$(NODE) bench/run.ts $(ARGS)
 
 clean: ## remove caches and results
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache node_modules/.cache build dist bench/results
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
 
-distclean: clean ## remove everything git ignores: .venv, node_modules, the example's database
-	@rm -rf .venv node_modules examples/django_defaults/db.sqlite3
+distclean: clean ## remove everything git ignores: .venv, .bench, node_modules, the example's database
+	@rm -rf .venv .bench node_modules examples/django_defaults/db.sqlite3

@@ -1,104 +1,127 @@
 /**
  * Measures Tunicorn beside its peers: the servers of a case run in turn, A B C A B C …, so that a slow minute of the
- * machine counts for all of them; medians over the rounds; ratios, not absolute figures.
+ * machine counts for all of them; medians over the rounds; ratios, not absolute times.
  *
- *   node bench/run.ts [--rounds 5] [--seconds 3] [--workers 2] [--connections 1,32,64] [--apps hello,flask,django]
- *                     [--peers tunicorn,gunicorn-sync,gunicorn-gthread] [--check]
+ *   node bench/run.ts [--cases hello,django] [--servers tunicorn,granian] [--rounds 5] [--seconds 3] [--workers 2]
+ *                     [--connections 1,64] [--slow 200] [--idle 2000] [--quick] [--json] [--check] [--list]
  *
- * --check: the exit code is 1 when Tunicorn is not as many times faster than Gunicorn sync at 32 connections as
- * bench/cases.ts wants.
+ * --quick        3 rounds of 1 second, and fewer settings
+ * --connections  in place of each case's own
+ * --json         the results as JSON on standard output, in place of the tables
+ * --check        the exit code is 1 when a goal that was measured is missed (bench/goals.ts)
+ * --list         the names of the cases and servers
+ *
+ * All three, Markdown, JSON and the plot, are in bench/results/ afterwards.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CASES, type Case, ROOT } from "./cases.ts";
-import { type LoadResult, runLoad } from "./load.ts";
-import { PEERS, type Peer, Served, versionOf } from "./peers.ts";
-import { type Line, markdown, type Row, summarize } from "./report.ts";
+import { ROOT } from "./applications.ts";
+import { CASES } from "./cases.ts";
+import { groupsOf, plot } from "./plot.ts";
+import { markdown, markdownOfGoals, summarize, verdicts } from "./report.ts";
+import type { Plan, Row } from "./rows.ts";
+import { SERVERS, type Server } from "./servers.ts";
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "3" },
+    cases: { type: "string" },
+    servers: { type: "string" },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
     workers: { type: "string", default: "2" },
-    connections: { type: "string", default: "1,32,64" },
-    apps: { type: "string", default: CASES.map(({ name }) => name).join(",") },
-    peers: { type: "string", default: PEERS.map(({ name }) => name).join(",") },
+    connections: { type: "string" },
+    slow: { type: "string", default: "200" },
+    idle: { type: "string", default: "2000" },
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
   },
 });
 
-const rounds = Number(options.rounds);
-const seconds = Number(options.seconds);
-const workers = Number(options.workers);
-const peers = chosen(PEERS, options.peers);
-const cases = chosen(CASES, options.apps);
-const levels = options.connections.split(",").map(Number);
+function fail(message: string): never {
+  process.stderr.write(`bench: ${message}\n`);
+  process.exit(2);
+}
 
-function chosen<T extends { readonly name: string }>(all: readonly T[], names: string): readonly T[] {
+function chosen<T extends { readonly name: string }>(
+  what: string,
+  all: readonly T[],
+  names: string,
+): readonly T[] {
   return names.split(",").map((name) => {
     const found = all.find((each) => each.name === name);
-    if (found === undefined) throw new Error(`${name} is none of ${all.map((each) => each.name).join(", ")}`);
-    return found;
+    return found ?? fail(`${what} ${name} is none of ${all.map((each) => each.name).join(", ")}`);
   });
 }
 
-async function measure(each: Case): Promise<Row[]> {
-  each.prepare?.();
-  const servers: { peer: Peer; served: Served }[] = [];
-  for (const peer of peers) servers.push({ peer, served: await Served.start(peer, each, workers) });
-  const results = new Map<string, LoadResult[]>();
-  for (let round = 0; round <= rounds; round++) {
-    for (const connections of levels) {
-      for (const { peer, served } of servers) {
-        const result = await runLoad({ url: served.url, connections, seconds: round === 0 ? 1 : seconds });
-        if (round === 0) continue; // warms up
-        const key = `${connections} ${peer.name}`;
-        results.set(key, [...(results.get(key) ?? []), result]);
-        const progress = `${each.name}, round ${round}/${rounds}, ${connections} connections, ${peer.name}`;
-        process.stderr.write(`bench: ${progress}: ${Math.round(result.requestsPerSecond)}/s\n`);
-      }
-    }
+function count(name: string, text: string): number {
+  return /^[1-9]\d*$/.test(text) ? Number(text) : fail(`--${name}: ${text} is not a whole number above 0`);
+}
+
+function versionOf({ name, version }: Server): string {
+  try {
+    return `${name}: ${version()}`;
+  } catch (error) {
+    return `${name}: ${error instanceof Error ? error.message : error}`;
   }
-  for (const { served } of servers) await served.stop();
-  return levels.flatMap((connections) =>
-    peers.map((peer) => ({
-      app: each.name,
-      connections,
-      peer: peer.name,
-      results: results.get(`${connections} ${peer.name}`) ?? [],
-    })),
-  );
 }
 
-/** Cases in which Tunicorn is not as much faster as it should be. */
-function tooSlow(lines: readonly Line[]): string[] {
-  return cases.flatMap(({ name, wanted }) => {
-    const line = lines.find(
-      (each) => each.app === name && each.connections === 32 && each.peer === "gunicorn-sync",
-    );
-    const isEnough = line !== undefined && line.tunicornIs >= wanted;
-    return isEnough ? [] : [`${name}: ${line?.tunicornIs.toFixed(2) ?? "not measured"}, wanted ${wanted}`];
-  });
+const planned: Plan = {
+  servers:
+    options.servers === undefined
+      ? SERVERS.filter((server) => !server.isOptional)
+      : chosen("server", SERVERS, options.servers),
+  rounds: count("rounds", options.rounds ?? (options.quick ? "3" : "5")),
+  seconds: count("seconds", options.seconds ?? (options.quick ? "1" : "3")),
+  workers: count("workers", options.workers),
+  connections: options.connections?.split(",").map((each) => count("connections", each)) ?? null,
+  isQuick: options.quick,
+  slowClients: count("slow", options.slow),
+  idleConnections: count("idle", options.idle),
+  say: (text) => process.stderr.write(`bench: ${text}\n`),
+};
+const cases = options.cases === undefined ? CASES : chosen("case", CASES, options.cases);
+
+async function main(): Promise<void> {
+  if (options.list) {
+    const names = (all: readonly { readonly name: string }[]): string =>
+      all.map(({ name }) => name).join(" ");
+    process.stdout.write(`cases: ${names(CASES)}\nservers: ${names(SERVERS)}\n`);
+    return;
+  }
+  execFileSync(join(import.meta.dirname, "setup.sh"), { stdio: ["ignore", "inherit", "inherit"] });
+  const rows: Row[] = [];
+  for (const each of cases) {
+    rows.push(...(await each.measure(planned)));
+    write(rows); // what is measured is kept, whatever comes
+  }
+  const { text, json, missed } = write(rows);
+  process.stdout.write(options.json ? json : text);
+  if (options.check && missed > 0) process.exitCode = 1;
 }
 
-execFileSync(join(import.meta.dirname, "setup.sh"), { stdio: "inherit" });
-const rows: Row[] = [];
-for (const each of cases) rows.push(...(await measure(each)));
-const lines = summarize(rows);
-const versions = peers.map((peer) => `${peer.name}: ${versionOf(peer)}`);
-const about = `${rounds} rounds of ${seconds} s, ${workers} workers, ${cpus().length} processors shared with the load`;
-const text = `${about}; ${versions.join("; ")}.\n\n${markdown(lines)}\n`;
-console.log(text);
-const directory = join(ROOT, "bench/results");
-mkdirSync(directory, { recursive: true });
-const stamp = new Date().toISOString().replace(/[:.]/g, "-");
-writeFileSync(join(directory, `${stamp}.md`), text);
-writeFileSync(join(directory, `${stamp}.json`), `${JSON.stringify({ about, versions, rows }, null, 2)}\n`);
-if (options.check) {
-  const slow = tooSlow(lines);
-  for (const line of slow) console.error(`bench: too slow: ${line}`);
-  process.exitCode = slow.length > 0 ? 1 : 0;
+const results = join(ROOT, "bench/results");
+const stamp = new Date().toISOString().replaceAll(/[:.]/g, "-");
+
+function write(rows: readonly Row[]): { text: string; json: string; missed: number } {
+  const lines = summarize(rows);
+  const goals = verdicts(lines);
+  const { rounds, seconds, workers, servers } = planned;
+  const about = `${rounds} rounds of ${seconds} s, ${workers} workers, ${cpus().length} processors shared with the load`;
+  const versions = servers.map(versionOf);
+  const head = `\`node bench/run.ts ${process.argv.slice(2).join(" ")}\`: ${about}. ${versions.join("; ")}.`;
+  const tables = goals.length === 0 ? [markdown(lines)] : [markdownOfGoals(goals), markdown(lines)];
+  const text = `${[head, ...tables].join("\n\n")}\n`;
+  const json = `${JSON.stringify({ command: process.argv.slice(2), about, versions, goals, lines, rows }, null, 2)}\n`;
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, `${stamp}.md`), text);
+  writeFileSync(join(results, `${stamp}.json`), json);
+  writeFileSync(join(results, `${stamp}.svg`), plot(about, groupsOf(lines)));
+  return { text, json, missed: goals.filter(({ isMet }) => !isMet).length };
 }
+
+await main();

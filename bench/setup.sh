@@ -1,15 +1,49 @@
 #!/bin/sh
-# What the benchmarks need beside `make setup`: wrk, from Debian's packages.
+# What the benchmarks need beside `make setup`, in .bench: a virtual environment with the other servers, and unpacked Debian
+# packages (wrk, nginx, libev for bjoern). Nothing outside the checkout is installed; what cannot be had is told and left
+# out, apart from wrk. A second run does nothing: .bench/requirements.txt is a copy of what was installed.
+
 set -eu
-command -v wrk >/dev/null 2>&1 && exit 0
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-  echo "bench: wrk is missing: install it (Debian, Ubuntu: apt-get install wrk)" >&2
+root=$(CDPATH= cd -P -- "$(dirname -- "$0")/.." && pwd)
+home=$root/.bench
+wanted=$root/bench/requirements.txt
+mkdir -p "$home/deb" "$home/root"
+
+say() { echo "bench: $*" >&2; }
+
+# Debian packages, unpacked below .bench/root; nothing is started, and no root is needed when the lists are there.
+unpack() {
+  command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1 || return 1
+  (
+    cd "$home/deb"
+    if ! apt-get download "$@" >"$home/apt.log" 2>&1; then
+      [ "$(id -u)" = 0 ] && apt-get update >>"$home/apt.log" 2>&1 || exit 1
+      apt-get download "$@" >>"$home/apt.log" 2>&1 || exit 1
+    fi
+    for package in *.deb; do dpkg-deb -x "$package" "$home/root" || exit 1; done
+    rm -f -- *.deb
+  )
+}
+
+[ -x "$home/root/usr/sbin/nginx" ] || command -v nginx >/dev/null 2>&1 || unpack nginx ||
+  say "nginx: not available here (see .bench/apt.log)"
+[ -x "$home/root/usr/bin/wrk" ] || command -v wrk >/dev/null 2>&1 || unpack wrk libluajit-5.1-2 || {
+  say "wrk is missing: install it (Debian, Ubuntu: apt-get install wrk)"
   exit 1
-fi
-echo "bench: installing wrk" >&2
-log=$(mktemp)
-if ! { apt-get update && apt-get install -y wrk; } >"$log" 2>&1; then
-  cat "$log" >&2
-  exit 1
-fi
-rm -f "$log"
+}
+cmp -s "$wanted" "$home/requirements.txt" && exit 0
+
+say "installing the other servers into .bench/venv"
+"$root/.venv/bin/python" -m venv --clear "$home/venv"
+[ -e "$home/root/usr/include/ev.h" ] || [ -e /usr/include/ev.h ] || unpack libev4 libev-dev ||
+  say "libev: not available here, bjoern needs it (see .bench/apt.log)"
+libraries=$(dirname -- "$(find "$home/root" -name 'libev.so' | head -n 1)")
+# One by one: a server that does not build here is left out, and its rows say so.
+: >"$home/pip.log"
+grep -v '^#' "$wanted" | while read -r package; do
+  [ -n "$package" ] || continue
+  CFLAGS="-I$home/root/usr/include" LDFLAGS="-L$libraries -Wl,-rpath,$libraries" \
+    "$home/venv/bin/python" -m pip install --disable-pip-version-check --quiet "$package" >>"$home/pip.log" 2>&1 ||
+    say "$package: not available here (see .bench/pip.log)"
+done
+cp "$wanted" "$home/requirements.txt"

@@ -11,8 +11,10 @@
 import { randomInt } from "node:crypto";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { parseArgs } from "node:util";
+import { DIFFICULT } from "./applications.ts";
 import { type Sample, sampleOf } from "./difficult/sample.ts";
-import { PEERS, Served } from "./peers.ts";
+import { Served } from "./served.ts";
+import { TUNICORN_SERVER } from "./servers.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -25,7 +27,6 @@ const requests = Number(options.requests);
 const samples = Number(options.samples);
 const connections = Number(options.connections);
 
-const APP = { name: "soak", directory: "../bench/difficult", app: "app", path: "/", wanted: 0 };
 const SLACK_BYTES = 8 * 1024 * 1024;
 const LARGE_BYTES = 10 * 1024 * 1024;
 const SMALL_UPLOAD = Buffer.alloc(2_000, "s");
@@ -138,9 +139,7 @@ function growth(taken: readonly Sample[]): string[] {
   return complaints;
 }
 
-const [tunicorn] = PEERS;
-if (tunicorn === undefined) throw new Error("there are no peers");
-const served = await Served.start(tunicorn, APP, 2);
+const served = await Served.start(TUNICORN_SERVER, DIFFICULT, { workers: 2 });
 const soak = new Soak(served.url);
 const taken: Sample[] = [];
 console.log(`${requests} requests, ${connections} connections, 2 workers\n`);

@@ -5,9 +5,11 @@ import { connect, type Socket } from "node:net";
 
 /** Connections that are being made at a time: the backlog is not what is measured. */
 const AT_ONCE = 200;
+/** A server that these clients bring to a halt does not make them ready. */
+const READY_MS = 8000;
 const UPLOAD_BYTES = 10 * 1024 * 1024;
 
-type ClientClass = new (socket: Socket) => Client;
+export type ClientClass = new (socket: Socket) => Client;
 
 interface Client {
   /** How often `onBeat` is called, ms; 0: never. */
@@ -88,7 +90,7 @@ export class IdleClient implements Client {
 }
 
 /** All of them, connected. */
-class Crowd {
+export class Crowd {
   readonly #sockets = new Set<Socket>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
@@ -96,13 +98,15 @@ class Crowd {
     return this.#sockets.size;
   }
 
-  async add(port: number, host: string, ClientClass: ClientClass): Promise<void> {
+  async add(port: number, host: string, ClientClass: ClientClass, isLate: Promise<unknown>): Promise<void> {
     const socket = connect({ port, host });
     socket.on("error", () => {}); // "close" follows, and what is still open is counted
-    await new Promise((resolve) => {
+    const isConnected = new Promise((resolve) => {
       socket.once("connect", resolve);
       socket.once("close", resolve);
     });
+    await Promise.race([isConnected, isLate]);
+    if (socket.connecting) socket.destroy();
     if (socket.destroyed) return;
     this.#sockets.add(socket);
     const client = new ClientClass(socket);
@@ -111,7 +115,7 @@ class Crowd {
       this.#sockets.delete(socket);
       if (timer !== null) clearInterval(timer);
     });
-    await client.isReady;
+    await Promise.race([client.isReady, isLate]);
   }
 
   #beat(client: Client): NodeJS.Timeout {
@@ -132,9 +136,14 @@ export async function connectAll(url: string, classes: readonly ClientClass[]): 
   const { hostname, port } = new URL(url);
   const crowd = new Crowd();
   const rest = classes.values();
+  let timer: NodeJS.Timeout | undefined;
+  const isLate = new Promise((resolve) => {
+    timer = setTimeout(resolve, READY_MS);
+  });
   const connectRest = async (): Promise<void> => {
-    for (const each of rest) await crowd.add(Number(port), hostname, each);
+    for (const each of rest) await crowd.add(Number(port), hostname, each, isLate);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, connectRest));
+  clearTimeout(timer);
   return crowd;
 }

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { descendants, residentBytes } from "../processes.ts";
 
 export interface Sample {
   readonly descriptors: number;
@@ -43,18 +44,8 @@ function look(arbiter: number): Sample {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 
-export function descendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ");
-  return children.filter(Boolean).flatMap((child) => [Number(child), ...descendants(Number(child))]);
-}
-
-export function isGateway(pid: number): boolean {
+function isGateway(pid: number): boolean {
   return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("gateway");
-}
-
-export function residentBytes(pid: number): number {
-  const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"))?.[1];
-  return Number(kilobytes) * 1024;
 }
 
 /** In the directory that the server makes for them, which has its pid in its name. */

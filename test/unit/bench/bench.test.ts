@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseWrk } from "../../../bench/load.ts";
-import { markdown, summarize } from "../../../bench/report.ts";
-import { median, medianRatio } from "../../../bench/statistics.ts";
+import { parseCpuSeconds } from "../../../bench/processes.ts";
+import { median, medianRatio, percentile } from "../../../bench/statistics.ts";
 
 const OUTPUT = `Running 3s test @ http://127.0.0.1:8000/
   1 threads and 32 connections
@@ -16,14 +16,16 @@ Requests/sec:  24725.15
 Transfer/sec:      3.77MB
 `;
 
+const RATES = { requestsPerSecond: 24725.15, megabytesPerSecond: (3.77 * 2 ** 20) / 1e6 };
+
 describe("the output of wrk", () => {
   it("is read with its units and all of its errors", () => {
-    assert.deepEqual(parseWrk(OUTPUT), { requestsPerSecond: 24725.15, p99: 1200, errors: 15 });
+    assert.deepEqual(parseWrk(OUTPUT), { ...RATES, p99: 1200, errors: 15 });
   });
 
   it("has no errors when it tells of none", () => {
     const clean = OUTPUT.replace(/ {2}Socket.*\n {2}Non.*\n/, "").replace("1.20s", "850us");
-    assert.deepEqual(parseWrk(clean), { requestsPerSecond: 24725.15, p99: 0.85, errors: 0 });
+    assert.deepEqual(parseWrk(clean), { ...RATES, p99: 0.85, errors: 0 });
   });
 
   it("is refused when it is something else", () => {
@@ -39,17 +41,18 @@ describe("statistics", () => {
   });
 });
 
-describe("the table", () => {
-  it("has a line a server, with Tunicorn's ratio to it", () => {
-    const result = (requestsPerSecond: number) => ({ requestsPerSecond, p99: 1, errors: 1 });
-    const row = (peer: string, rate: number) => ({
-      app: "hello",
-      connections: 32,
-      peer,
-      results: [result(rate)],
-    });
-    const table = markdown(summarize([row("tunicorn", 900), row("other", 300)]));
-    assert.match(table, /\| hello \| 32 \| tunicorn \| 900 \| 1\.0 \| 1 \| {2}\|/);
-    assert.match(table, /\| hello \| 32 \| other \| 300 \| 1\.0 \| 1 \| 3\.00 × \|/);
+describe("a percentile", () => {
+  it("is the smallest value that so many do not exceed", () => {
+    const hundred = Array.from({ length: 100 }, (_, nr) => 100 - nr);
+    assert.equal(percentile(hundred, 99), 99);
+    assert.equal(percentile([7], 99), 7);
+    assert.ok(Number.isNaN(percentile([], 99)));
+  });
+});
+
+describe("processor time", () => {
+  it("is that of the process and of the children it has waited for, whatever its name is", () => {
+    const stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 500 0 0 0 100 50 30 20 20 0 1 0 12345 1000 50";
+    assert.equal(parseCpuSeconds(stat), 2);
   });
 });

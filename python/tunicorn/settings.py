@@ -24,6 +24,7 @@ class Settings:
     threads: int
     multithread: bool
     preload_app: bool
+    reload: bool
     # What log_configuration.py wants to know.
     log: dict[str, Any]
     server_software: str

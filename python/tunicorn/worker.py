@@ -25,6 +25,7 @@ from . import log
 from .app_loader import AppImportError, WSGIApplication, load_application
 from .arena import Arenas
 from .environ import base_environ
+from .failure_page import failure_page
 from .hooked_request import RequestHooks
 from .hooks import HookWorker, Server
 from .layout import stacks_file
@@ -62,6 +63,8 @@ class Worker:
         self._age = age
         self._slots = slots
         self._application = application
+        # With --reload: why there is none.
+        self._failure: BaseException | None = None
         self._queue = TicketQueue(settings.run_directory)
         self._arenas = Arenas(settings.run_directory)
         self._base_environ = base_environ(settings)
@@ -73,7 +76,7 @@ class Worker:
         log.error_log.info("Booting worker with pid: %s", os.getpid())
         exit_code = self._boot()
         if exit_code == 0:
-            report_ready()
+            report_ready(self._failure)
             if len(self._slots) == 1:
                 self._serve(self._slots[0])
             else:
@@ -93,22 +96,33 @@ class Worker:
             print(error, file=sys.stderr)
             sys.stderr.flush()
             log_likely_cause(error, self._settings.app_uri)
-            return EXIT_APP_NOT_FOUND
+            if not self._stands_in(error):
+                return EXIT_APP_NOT_FOUND
         except SystemExit as error:
             # An application that exits at import must not pass for a worker that was told to leave.
             log.error_log.exception(
                 "Exception in worker process: the application called sys.exit(%r)", error.code
             )
-            return EXIT_BOOT_FAILED
+            if not self._stands_in(error):
+                return EXIT_BOOT_FAILED
         except BaseException as error:  # noqa: BLE001 - whatever an import can raise: it is the application's, and is shown
             log.error_log.exception("Exception in worker process")
             log_likely_cause(error, self._settings.app_uri)
-            return EXIT_BOOT_FAILED
+            if not self._stands_in(error):
+                return EXIT_BOOT_FAILED
         # What the application's import has left is there to stay; collections need not look at it again.
         gc.freeze()
         for slot in self._slots:
             slot.occupy(self._age, self._settings.generation)
         return 0
+
+    def _stands_in(self, failure: BaseException) -> bool:
+        """With --reload a page shows the failure, until a file is saved."""
+        if not self._settings.reload:
+            return False
+        self._failure = failure
+        self._application = failure_page(failure, self._settings.app_uri)
+        return True
 
     def _call_hook(self, name: str, *args: Any) -> None:
         hook = self._server.hook(name)

@@ -25,8 +25,10 @@ from . import log, log_process
 from .app_loader import WSGIApplication, load_application
 from .configuration import Configuration, ConfigurationError, read
 from .control import CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, LineReader, Message, send
+from .failure_page import failure_page
 from .hooks import Config, HookFailed, Server
 from .identity import become, set_title
+from .imported_files import report_imported_files
 from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
 from .likely_cause import likely_cause, log_likely_cause
@@ -81,6 +83,8 @@ class Zygote:
         self._reports = LineReader(self._report_read)
         self._wakeup_read, self._wakeup_write = os.pipe()
         self._log_process: LogChild | None = None
+        # With --reload: why --preload has not imported the application.
+        self._failure: BaseException | None = None
 
     def prepare(self) -> None:
         """Before the first fork: the queue's FIFO, with --preload the application, and the hooks of the start.
@@ -96,7 +100,7 @@ class Zygote:
         if self._settings.threads > 1:
             load_thread_exceptions()
         if self._settings.preload_app:
-            self._application = load_application(self._settings.app_uri)
+            self._application = self._preload()
             # What is there now is shared by all workers as long as no collection touches it.
             gc.collect()
             gc.freeze()
@@ -104,6 +108,17 @@ class Zygote:
             self._server.call("on_starting" if occasion == "start" else "on_reload")
         self._init_signals()
         self._send({"type": "prepared", "python": platform.python_version()})
+
+    def _preload(self) -> WSGIApplication:
+        try:
+            return load_application(self._settings.app_uri)
+        except BaseException as error:
+            if not self._settings.reload:
+                raise
+            log.error_log.exception("Exception while preloading the application")
+            log_likely_cause(error, self._settings.app_uri)
+            self._failure = error
+            return failure_page(error, self._settings.app_uri)
 
     def run(self) -> Worker | None:
         """Until the arbiter closes the control channel; in a forked child it returns the worker to run."""
@@ -210,10 +225,13 @@ class Zygote:
         ):
             os.close(descriptor)
 
-    def report_ready(self) -> None:
-        """In the child: boots are over, it claims from now on."""
+    def report_ready(self, failure: BaseException | None) -> None:
+        """In the child: boots are over, it claims from now on. `failure`: with --reload, why it has no application."""
+        if self._settings.reload:
+            report_imported_files(self._report_write, failure or self._failure)
         send(self._report_write, {"type": "ready", "pid": os.getpid()})
-        os.close(self._report_write)
+        if not self._settings.reload:
+            os.close(self._report_write)
 
     def _retire(self, pid: int) -> None:
         child = self._children.get(pid)

@@ -23,6 +23,7 @@ import type { BindAddress } from "../settings/addresses.ts";
 import type { Loaded } from "../settings/load.ts";
 import { BackOff } from "./back-off.ts";
 import { Children, type Worker } from "./children.ts";
+import { CodeWatch } from "./code-watch.ts";
 import { controlOf, listenerFacts, openControlSocket } from "./control.ts";
 import type { Controlled } from "./control-commands.ts";
 import { LOOK_MS } from "./deadlines.ts";
@@ -106,6 +107,8 @@ export class Arbiter implements GenerationEvents {
   /** All workers of the first generation, or of one after it, have been ready. */
   #hasServed = false;
   #reloads = 0;
+  /** With --reload. */
+  #code: CodeWatch | null = null;
   /** After WINCH: no gateway accepts, and no worker is needed. */
   #isResting = false;
   /** Clients can connect. */
@@ -139,6 +142,7 @@ export class Arbiter implements GenerationEvents {
     this.#shutdown = this.#prepareShutdown();
     this.#reload = this.#prepareReload();
     this.#current = this.#startGeneration(options, "start");
+    this.#watchCode(this.#current);
     this.#supervision = this.#supervise();
     measureRegularly(options, this.#children);
     openControlSocket(options.loaded, this.#directory.control, this.#control(), {
@@ -163,6 +167,7 @@ export class Arbiter implements GenerationEvents {
         life.onStopping();
         this.#reload.abandon();
         this.#abandonNext();
+        this.#code?.close();
       },
       leave: (code) => {
         if (this.#queueFd >= 0) closeSync(this.#queueFd);
@@ -193,6 +198,10 @@ export class Arbiter implements GenerationEvents {
     this.#log.info(`Hang up: Master${this.#options.upgrade.suffix}`);
     this.#wake();
     this.reopenLogs();
+    this.#beginReload();
+  }
+
+  #beginReload(): void {
     this.#options.life.onReloading();
     this.#reloads++;
     void this.#reload.begin();
@@ -315,6 +324,32 @@ export class Arbiter implements GenerationEvents {
     return generation;
   }
 
+  // -- code (--reload) --------------------------------------------------------------------------------------
+
+  #watchCode({ loaded, imported, hasFailedImport }: Generation): void {
+    if (this.#code?.isFor(loaded) !== true) {
+      this.#code?.close();
+      this.#code = null;
+      if (!loaded.settings.reload) return;
+      this.#code = new CodeWatch(loaded, (path) => this.#onCodeChanged(path));
+      this.#log.warning("Reloader is on. Use in development only!");
+    }
+    this.#code.add([...imported]);
+    this.#code.watchTree(hasFailedImport);
+  }
+
+  #onCodeChanged(path: string): void {
+    if (this.#shutdown.hasBegun) return;
+    this.#log.info(`Worker reloading: ${path} modified`);
+    this.#beginReload();
+  }
+
+  onImported(generation: Generation, files: readonly string[]): void {
+    if (generation !== this.#current && generation !== this.#next?.generation) return;
+    this.#code?.add(files);
+    this.#log.debug(`Watching ${files.join(", ")}`);
+  }
+
   onLogOpened(generation: Generation): void {
     if (generation === this.#current) this.#setLogs(generation);
   }
@@ -368,6 +403,7 @@ export class Arbiter implements GenerationEvents {
 
   onReady(generation: Generation, _worker: Worker): void {
     this.#gateways.setCapacity(this.#children.capacity);
+    if (generation.hasFailedImport) this.#code?.watchTree(true);
     if (generation.readyCount < generation.target) return;
     this.#backOff.reset();
     if (generation === this.#next?.generation) this.#takeOver(generation, this.#next.rebinding);
@@ -385,6 +421,7 @@ export class Arbiter implements GenerationEvents {
     this.#current = generation;
     this.#next = null;
     this.#hasServed = true;
+    this.#watchCode(generation);
     this.#setLogs(generation);
     this.#log.info(
       `Generation ${generation.number} is ready; generation ${old.number} finishes its requests`,
@@ -436,6 +473,7 @@ export class Arbiter implements GenerationEvents {
   }
 
   #onBootFailed(generation: Generation, code: number): void {
+    this.#code?.watchTree(true);
     if (generation === this.#next?.generation) {
       this.#abandonNext();
       const failed = generation.steps.failed();
@@ -443,7 +481,7 @@ export class Arbiter implements GenerationEvents {
       this.#onReloadFailed(`a new worker did not start. Generation ${this.#current.number} serves on.`);
       return;
     }
-    const isFirst = !this.#hasServed && generation.readyCount === 0;
+    const isFirst = !this.#hasServed && generation.readyCount === 0 && this.#code === null;
     if (isFirst && code === EXIT_BOOT_FAILED) this.#failStart(generation, code, "Worker failed to boot.");
     else if (isFirst && code === EXIT_APP_NOT_FOUND) this.#failStart(generation, code, "App failed to load.");
     else this.#manageAfterPause(generation);

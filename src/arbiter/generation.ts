@@ -36,6 +36,8 @@ export interface GenerationEvents {
   /** The zygote can fork. */
   onPrepared(generation: Generation): void;
   onReady(generation: Generation, worker: Worker): void;
+  /** With --reload. */
+  onImported(generation: Generation, files: readonly string[]): void;
   /** A worker leaves, and another is to take its place. */
   onVacancy(generation: Generation): void;
   /** `signal` is 0 when the worker exited by itself. The worker is still in the registry. */
@@ -63,6 +65,10 @@ export class Generation {
   pythonVersion = "";
   /** Where its log process listens; null without one. */
   logPath: string | null = null;
+  /** With --reload: its workers serve a page that shows why. */
+  hasFailedImport = false;
+  /** With --reload: where its code is, as far as that is known. */
+  readonly imported = new Set<string>();
   /** It is told to leave, or has left: forks no more. */
   isClosing = false;
   /** No other will follow, and its zygote has a hook to call at the very end. */
@@ -268,6 +274,13 @@ export class Generation {
         this.#retireReplaced();
         return;
       }
+      case "imported":
+        for (const file of report.files) this.imported.add(file);
+        this.#events.onImported(this, report.files);
+        return;
+      case "import-failed":
+        this.hasFailedImport = true;
+        return;
       case "exited": {
         const worker = this.#children.byPid(report.pid);
         if (worker !== undefined) this.#events.onExited(this, worker, report.code, report.signal);
@@ -317,6 +330,7 @@ export function zygoteSettings(
     threads: settings.threads,
     multithread: resolved.workerClass === "gthread",
     preload_app: settings.preload_app,
+    reload: settings.reload,
     log: pythonLogSettings({ settings, resolved }),
     server_software: `tunicorn/${VERSION}`,
     // Not the settings': after a reload they may be others, but the run directory is still of the first.

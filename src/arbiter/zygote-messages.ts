@@ -39,6 +39,7 @@ export interface ZygoteSettings {
   readonly threads: number;
   readonly multithread: boolean;
   readonly preload_app: boolean;
+  readonly reload: boolean;
   readonly log: PythonLogSettings;
   readonly server_software: string;
   readonly uid: number;
@@ -107,6 +108,10 @@ export type ZygoteReport =
   | { readonly type: "forked"; readonly age: number; readonly pid: number }
   | { readonly type: "fork-failed"; readonly age: number; readonly error: string }
   | { readonly type: "ready"; readonly pid: number }
+  /** With --reload: where a worker's code is. Comes again when more is imported. */
+  | { readonly type: "imported"; readonly pid: number; readonly files: readonly string[] }
+  /** With --reload: in the place of the application there is a page that shows why. */
+  | { readonly type: "import-failed"; readonly pid: number }
   /** `signal` is 0 when it exited by itself. */
   | {
       readonly type: "exited";

@@ -5,10 +5,8 @@
  */
 import { reloadEngine } from "./choices.ts";
 import { filesOrPatterns } from "./places.ts";
-import { type Effect, section } from "./setting.ts";
+import { section } from "./setting.ts";
 import { bool } from "./validators.ts";
-
-const NO_RELOAD: Effect = { kind: "none", why: "files are not watched yet; HUP reloads" };
 
 /** `--print-config=json` is Tunicorn's own. */
 function boolOrJson(raw: unknown): boolean | "json" {
@@ -17,12 +15,11 @@ function boolOrJson(raw: unknown): boolean | "json" {
 
 export const debugging = section("Debugging", {
   reload: {
-    summary: "Restart the workers when the code changes.",
+    summary: "Load the code anew when a file of it changes. For development.",
     flags: ["--reload"],
     action: "store_true",
     validate: bool,
     default: false,
-    effect: NO_RELOAD,
   },
   reload_engine: {
     summary: "How changes are found: auto, poll or inotify.",
@@ -30,16 +27,14 @@ export const debugging = section("Debugging", {
     metavar: "STRING",
     validate: reloadEngine,
     default: "auto",
-    effect: NO_RELOAD,
   },
   reload_extra_files: {
-    summary: "A file or pattern to watch besides the code. Repeat the option to watch several.",
+    summary: "A file, directory or pattern to watch besides the code. Repeat the option to watch several.",
     flags: ["--reload-extra-file"],
     metavar: "FILES",
     action: "append",
     validate: filesOrPatterns,
     default: [],
-    effect: NO_RELOAD,
   },
   spew: {
     summary: "Print every line of Python that is executed.",

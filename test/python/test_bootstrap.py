@@ -100,6 +100,7 @@ def test_it_starts_the_zygote_and_shows_the_application_nothing_of_its_own(tmp_p
         "threads": 1,
         "multithread": False,
         "preload_app": True,
+        "reload": False,
         "log": {
             "errorlog": "-",
             "loglevel": "info",

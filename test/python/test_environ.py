@@ -25,6 +25,7 @@ MESSAGE: dict[str, Any] = {
     "threads": 1,
     "multithread": False,
     "preload_app": False,
+    "reload": False,
     "log": {},
     "server_software": "tunicorn/1",
     "uid": os.geteuid(),

@@ -1,0 +1,189 @@
+/**
+ * --reload: watches the files that the code was imported from, and says which one has changed.
+ *
+ * While an import fails, what would mend it may be a file that nobody has imported: then all of the code below the working
+ * directory is watched too.
+ *
+ * Runs in: arbiter.
+ */
+import { existsSync, globSync, readdirSync, type Stats, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import type { FSWatcher } from "chokidar";
+import type { Loaded } from "../settings/load.ts";
+
+/** Several files are saved at once, and an editor may write one in steps, ms. */
+const SETTLE_MS = 100;
+/** With `reload_engine = "poll"`, and for patterns, ms. */
+const POLL_MS = 500;
+/** The clock of files goes in steps, ms. */
+const CLOCK_STEP_MS = 10;
+
+const PATTERN = /[*?[]/;
+const NEVER_CODE: readonly string[] = ["node_modules", "__pycache__"];
+
+/** Whether what is seen for the first time has changed since it was wanted: it takes a moment until a watcher watches. */
+type IsChanged = (path: string, stats: Stats | undefined) => boolean;
+
+export class CodeWatch {
+  readonly #wanted: string;
+  readonly #usePolling: boolean;
+  readonly #patterns: readonly string[];
+  /** `reload_extra_files` are relative to it. */
+  readonly #launchDirectory: string;
+  readonly #directory: string;
+  readonly #onChanged: (path: string) => void;
+  readonly #watched = new Set<string>();
+  /** What each file was when it was wanted; gone once it is watched. */
+  readonly #wantedStates = new Map<string, string>();
+  readonly #expansion: NodeJS.Timeout | undefined;
+  #files: Promise<FSWatcher> | null = null;
+  readonly #directories: Promise<FSWatcher>[] = [];
+  #tree: Promise<FSWatcher> | null = null;
+  #settling: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /** `onChanged` is called once for changes that come together. */
+  constructor({ settings, resolved, file }: Loaded, onChanged: (path: string) => void) {
+    this.#wanted = wantedBy(settings);
+    this.#usePolling = settings.reload_engine === "poll";
+    this.#launchDirectory = resolved.launchDirectory;
+    this.#directory = settings.chdir;
+    this.#onChanged = onChanged;
+    const extra = settings.reload_extra_files;
+    this.#patterns = extra.filter((entry) => PATTERN.test(entry));
+    this.add([...extra.filter((entry) => !PATTERN.test(entry)), ...this.#matching()]);
+    if (file !== null && existsSync(resolve(this.#launchDirectory, file.location))) this.add([file.location]);
+    if (this.#patterns.length > 0) this.#expansion = setInterval(() => this.#expand(), POLL_MS);
+  }
+
+  /** Whether these settings want no other one. */
+  isFor({ settings }: Loaded): boolean {
+    return wantedBy(settings) === this.#wanted;
+  }
+
+  /** Files and directories to watch besides. */
+  add(paths: readonly string[]): void {
+    if (this.#isClosed) return;
+    for (const given of paths) {
+      const path = resolve(this.#launchDirectory, given);
+      if (this.#watched.has(path)) continue;
+      this.#watched.add(path);
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats?.isDirectory()) this.#directories.push(this.#watchDirectory(path));
+      else this.#addFile(path, stats);
+    }
+  }
+
+  #addFile(path: string, stats: Stats | undefined): void {
+    this.#wantedStates.set(path, stateOf(stats));
+    this.#files ??= this.#watch((seen) => {
+      const wanted = this.#wantedStates.get(seen);
+      this.#wantedStates.delete(seen);
+      return wanted !== stateOf(statSync(seen, { throwIfNoEntry: false }));
+    });
+    void this.#files.then((watcher) => watcher.add(path));
+  }
+
+  /** Whether all code below the working directory is watched. */
+  watchTree(isWanted: boolean): void {
+    if (isWanted === (this.#tree !== null) || this.#isClosed) return;
+    if (isWanted) {
+      this.#tree = this.#watchDirectory(this.#directory, isNoCode);
+    } else {
+      void this.#tree?.then((watcher) => watcher.close());
+      this.#tree = null;
+    }
+  }
+
+  close(): void {
+    this.watchTree(false);
+    this.#isClosed = true;
+    clearInterval(this.#expansion);
+    clearTimeout(this.#settling);
+    for (const opening of [this.#files, ...this.#directories])
+      void opening?.then((watcher) => watcher.close());
+  }
+
+  async #watchDirectory(directory: string, isIgnored: typeof isNoCode = () => false): Promise<FSWatcher> {
+    const sinceMs = Date.now() - CLOCK_STEP_MS;
+    let isReady = false;
+    const watcher = await this.#watch(
+      (_path, stats) => isReady || (stats?.mtimeMs ?? 0) > sinceMs,
+      (path, stats) => path !== directory && isIgnored(path, stats),
+    );
+    return watcher
+      .once("ready", () => {
+        isReady = true;
+        this.#noteMissed(watcher, directory, isIgnored);
+      })
+      .add(directory);
+  }
+
+  /** A directory is read first and watched then: what is made in between is never told. */
+  #noteMissed(watcher: FSWatcher, root: string, isIgnored: typeof isNoCode): void {
+    for (const [directory, names] of Object.entries(watcher.getWatched())) {
+      // Its parent is among them.
+      if (directory !== root && !directory.startsWith(`${root}/`)) continue;
+      const missed = namesIn(directory)
+        .filter((name) => !names.includes(name))
+        .map((name) => join(directory, name))
+        .filter((path) => !isIgnored(path, statSync(path, { throwIfNoEntry: false })));
+      for (const path of missed) this.#note(path);
+    }
+  }
+
+  async #watch(isChanged: IsChanged, ignored?: typeof isNoCode): Promise<FSWatcher> {
+    // Nobody pays for it who does not want it.
+    const { watch } = await import("chokidar");
+    const watcher = watch([], {
+      alwaysStat: true,
+      usePolling: this.#usePolling,
+      interval: POLL_MS,
+      ...(ignored && { ignored }),
+    });
+    return watcher
+      .on("all", (event, path, stats) => {
+        if (event === "addDir" || event === "unlinkDir") return;
+        if (event !== "add" || isChanged(path, stats)) this.#note(path);
+      })
+      .on("error", () => {}); // what cannot be watched may be gone again
+  }
+
+  #note(path: string): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#onChanged(path), SETTLE_MS);
+  }
+
+  #matching(): string[] {
+    return this.#patterns.flatMap((pattern) =>
+      globSync(pattern, { cwd: this.#launchDirectory }).map((path) => resolve(this.#launchDirectory, path)),
+    );
+  }
+
+  /** A file that matches now and did not before has changed. */
+  #expand(): void {
+    const found = this.#matching().filter((path) => !this.#watched.has(path));
+    this.add(found);
+    for (const path of found) this.#note(path);
+  }
+}
+
+/** None when it is gone. */
+function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+function stateOf(stats: Stats | undefined): string {
+  return stats === undefined ? "" : `${stats.ino} ${stats.mtimeMs} ${stats.size}`;
+}
+
+function wantedBy({ reload, reload_engine, reload_extra_files, chdir }: Loaded["settings"]): string {
+  return JSON.stringify([reload, reload_engine, reload_extra_files, chdir]);
+}
+
+function isNoCode(path: string, stats?: Stats): boolean {
+  if (stats?.isFile()) return !path.endsWith(".py");
+  const name = basename(path);
+  return name.startsWith(".") || NEVER_CODE.includes(name) || existsSync(join(path, "pyvenv.cfg"));
+}

@@ -1,11 +1,22 @@
 /** The wheel in an empty virtual environment, as `pip install tunicorn flask django` leaves it. */
 import assert from "node:assert/strict";
-import { cpSync, globSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { Server, status } from "../server/support/server.ts";
-import { cleanUp, EXAMPLES, temporaryDirectory } from "../support/programs.ts";
-import { build, createEnvironment, PYTHON, pip, ROOT, run, succeed, VERSION } from "./support/installed.ts";
+import { cleanUp, EXAMPLES, Running, temporaryDirectory } from "../support/programs.ts";
+import { eventually } from "../support/wait.ts";
+import {
+  build,
+  createEnvironment,
+  type Finished,
+  PYTHON,
+  pip,
+  ROOT,
+  run,
+  succeed,
+  VERSION,
+} from "./support/installed.ts";
 
 after(cleanUp);
 
@@ -14,9 +25,8 @@ let venv: string;
 before(async () => {
   const { wheel } = await build();
   venv = await createEnvironment();
-  await pip(venv, "install", wheel);
-  // Compiling all of Django takes longer than the rest of this file.
-  await pip(venv, "install", "--no-compile", "flask", "django");
+  // Compiling all of Django would take longer than the rest of this file.
+  await pip(venv, "install", "--no-compile", wheel, "flask", "django");
 });
 
 /** Not activated: the program itself says which environment it is of. */
@@ -41,6 +51,17 @@ def index():
 `,
   );
   return directory;
+}
+
+/** A container's that count here. What is in them ends with the first process. */
+const NAMESPACES = ["--pid", "--fork", "--kill-child", "--mount-proc", "--net"];
+
+/** The words of an instruction in its list form. */
+function dockerfile(instruction: RegExp): readonly string[] {
+  const text = readFileSync(join(EXAMPLES, "docker/Dockerfile"), "utf8");
+  const words = instruction.exec(text)?.[1];
+  assert.ok(words, String(instruction));
+  return JSON.parse(words) as string[];
 }
 
 describe("what pip has installed", () => {
@@ -111,6 +132,42 @@ describe("what pip has installed", () => {
     const program = "from tunicorn import RequestTimeout\nreveal_type(RequestTimeout)";
     const said = await succeed(PYTHON, [...words, program], { cwd: temporaryDirectory() });
     assert.match(said, /Revealed type is "def \(.*\) -> tunicorn\.request_timeout\.RequestTimeout"/);
+  });
+
+  it("runs in a container as examples/docker/Dockerfile has it: as PID 1, with its health check, until TERM", async (t) => {
+    const command = dockerfile(/^CMD (\[.*\])$/m);
+    const check = dockerfile(/^HEALTHCHECK .*\\\n\s+CMD (\[.*\])$/m);
+    if ((await run("unshare", [...NAMESPACES, "true"])).code !== 0)
+      return t.skip("it may not make namespaces");
+    const project = join(temporaryDirectory(), "app");
+    cpSync(join(EXAMPLES, "django_defaults"), project, { recursive: true });
+    const env = {
+      PATH: `${join(venv, "bin")}:/usr/sbin:/usr/bin:/sbin:/bin`,
+      VIRTUAL_ENV: undefined,
+      DJANGO_SETTINGS_MODULE: "django_defaults.production",
+      DJANGO_SECRET_KEY: "secret",
+    };
+    await succeed(join(venv, "bin/python"), ["manage.py", "migrate", "--verbosity", "0"], {
+      cwd: project,
+      env,
+    });
+    const words = [...NAMESPACES, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", ...command];
+    const running = new Running("tunicorn", words, { cwd: project, env, executable: "/usr/bin/unshare" });
+    await running.stderr.find(/^\[.*\] \[1\] \[INFO\] Listening at: http:\/\/0\.0\.0\.0:8000/);
+    const [pid = ""] = readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, "utf8").split(" ");
+    const inside = (words: readonly string[]): Promise<Finished> =>
+      run("nsenter", ["--target", pid, "--net", ...words], { env });
+    await eventually(async () => (await inside(check)).code === 0);
+    const url = "http://localhost:8000/entries";
+    const page = await inside([
+      "python",
+      "-c",
+      `import urllib.request as r; print(r.urlopen("${url}").read())`,
+    ]);
+    assert.match(page.stdout, /"entries": \[\]/, page.stderr);
+    process.kill(Number(pid), "SIGTERM");
+    assert.equal((await running.waitForExit()).code, 0, running.stderr.text);
+    assert.match(running.stderr.text, /Handling signal: term\n(.*\n)*.*Shutting down: Master\n$/);
   });
 
   it("says in one line what is wrong when Node has been removed", async () => {

@@ -1,6 +1,14 @@
 /** The wheel in an empty virtual environment, as `pip install tunicorn flask django` leaves it. */
 import assert from "node:assert/strict";
-import { cpSync, globSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  globSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { Server, status } from "../server/support/server.ts";
@@ -113,6 +121,14 @@ describe("what pip has installed", () => {
     assert.match(await ask("status"), new RegExp(`arbiter ${server.pid}, .* 1 reloads?`));
     await ask("stop");
     assert.equal((await server.running.waitForExit()).code, 0);
+  });
+
+  it("watches the code with a package that has come with it", async (t) => {
+    const directory = telling();
+    const server = await start(t, directory, "--log-level", "debug", "--reload", "app:app");
+    await server.running.stderr.find(/Watching .*\/app\.py(,|$)/);
+    utimesSync(join(directory, "app.py"), 1, 1);
+    await server.running.stderr.find(/Worker reloading: \S+\/app\.py modified/);
   });
 
   for (const [code, words] of [

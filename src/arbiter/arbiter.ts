@@ -219,7 +219,7 @@ export class Arbiter implements GenerationEvents {
     if (!this.#isServing || this.#isResting) return;
     this.#log.info("graceful stop of workers");
     this.#isResting = true;
-    this.#gateways.rest();
+    this.#gateways.rest(this.#current.loaded.settings.graceful_timeout);
   }
 
   #onRested(): void {
@@ -440,7 +440,7 @@ export class Arbiter implements GenerationEvents {
       this.#log.info(`Listening at: ${this.addresses.join(",")}`);
       this.#announceHealth();
     }
-    this.#gateways.renew(gatewaySettings(loaded), this.#listeners);
+    this.#gateways.renew(gatewaySettings(loaded), this.#listeners, loaded.settings.graceful_timeout);
   }
 
   /** A reload that comes to nothing. */

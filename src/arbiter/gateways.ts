@@ -14,6 +14,9 @@ import type { RunDirectory } from "./run-directory.ts";
 /** A gateway that died this soon after its start is started again only after as long, ms. */
 const RESTART_PAUSE_MS = 1000;
 
+/** As they were told. */
+const LEFT = "exited with code 0";
+
 /** How long a gateway may take to say what it is on, ms. */
 const DESCRIBE_MS = 1000;
 
@@ -35,6 +38,10 @@ interface Progress {
   readonly startedMs: number;
   /** It is told to leave, or will be once another one has taken its place. */
   isLeaving: boolean;
+  /** Runs once it is told to leave: its clients have so long. */
+  limit: NodeJS.Timeout | null;
+  /** That time is over, and it was killed. */
+  isCut: boolean;
 }
 
 export class Gateways {
@@ -46,6 +53,9 @@ export class Gateways {
   readonly #events: GatewaysEvents;
   readonly #processes = new Map<GatewayProcess, Progress>();
   #logs: GatewayOrder | null = null;
+  /** Those that died at once, and are yet to be started again. */
+  readonly #restarts = new Set<NodeJS.Timeout>();
+  #gracefulTimeout = 0;
   /** Questions that wait for their answer, by number. */
   readonly #descriptions = new Map<number, (requests: readonly (string | null)[]) => void>();
   #lastDescription = 0;
@@ -129,7 +139,8 @@ export class Gateways {
   }
 
   /** With these from now on: another gateway takes over, and the ones before finish what they have begun. */
-  renew(settings: GatewaySettings, listeners: readonly Listener[]): void {
+  renew(settings: GatewaySettings, listeners: readonly Listener[], gracefulTimeout: number): void {
+    this.#gracefulTimeout = gracefulTimeout;
     const isSame =
       JSON.stringify(settings) === JSON.stringify(this.#settings) &&
       listeners.length === this.#listeners.length &&
@@ -138,8 +149,9 @@ export class Gateways {
     this.#settings = settings;
     this.#listeners = listeners;
     const active = [...this.#processes.values()].filter(({ isLeaving }) => !isLeaving);
-    // At rest: whoever wakes them starts one with these.
+    // At rest: whoever wakes them starts one with these; so does what is started again after a pause.
     if (active.length === 0) return;
+    this.#forgetRestarts();
     for (const progress of active) progress.isLeaving = true;
     this.#startAll();
   }
@@ -158,9 +170,11 @@ export class Gateways {
   }
 
   /** As `drain`, but others may follow. */
-  rest(): void {
+  rest(gracefulTimeout: number): void {
+    this.#gracefulTimeout = gracefulTimeout;
+    this.#forgetRestarts();
     for (const progress of this.#processes.values()) progress.isLeaving = true;
-    this.order({ type: "drain" });
+    this.#drainLeaving();
     if (this.#processes.size === 0) this.#events.onRested();
   }
 
@@ -196,6 +210,8 @@ export class Gateways {
       listeners: this.#listeners,
       startedMs: performance.now(),
       isLeaving: false,
+      limit: null,
+      isCut: false,
     });
     gateway.order({
       type: "start",
@@ -254,15 +270,26 @@ export class Gateways {
     this.#events.onListening();
   }
 
-  /** Their place is taken. */
+  /** Their place is taken. They have graceful_timeout, as workers have in Gunicorn: an endless download must not keep them. */
   #drainLeaving(): void {
-    for (const [gateway, { isLeaving }] of this.#processes) {
-      if (isLeaving) gateway.order({ type: "drain" });
+    for (const [gateway, progress] of this.#processes) {
+      if (!progress.isLeaving || progress.limit !== null) continue;
+      gateway.order({ type: "drain" });
+      progress.limit = setTimeout(() => {
+        this.#log.warning(
+          `Gateway (pid:${gateway.pid}) still has clients after graceful_timeout (${this.#gracefulTimeout} s); their connections are cut`,
+        );
+        progress.isCut = true;
+        gateway.kill();
+      }, this.#gracefulTimeout * 1e3);
     }
   }
 
   #onGone(gateway: GatewayProcess, reason: string): void {
-    const { startedMs = 0, isLeaving = false } = this.#processes.get(gateway) ?? {};
+    const progress = this.#processes.get(gateway);
+    if (progress === undefined) return;
+    const { startedMs, isLeaving, limit, isCut } = progress;
+    if (limit !== null) clearTimeout(limit);
     this.#processes.delete(gateway);
     this.#directory.removeGateway(gateway.age);
     if (this.#isClosing) {
@@ -270,6 +297,8 @@ export class Gateways {
       return;
     }
     if (isLeaving) {
+      if (!isCut && reason !== LEFT)
+        this.#log.error(`Gateway (pid:${gateway.pid}) ${reason}; its connections are lost.`);
       if (this.#processes.size === 0) this.#events.onRested();
       return;
     }
@@ -280,6 +309,19 @@ export class Gateways {
     this.#log.error(`Gateway (pid:${gateway.pid}) ${reason}; its connections are lost. Starting another.`);
     const livedMs = performance.now() - startedMs;
     if (livedMs > RESTART_PAUSE_MS) this.#start();
-    else setTimeout(() => this.#start(), RESTART_PAUSE_MS);
+    else this.#restartAfterPause();
+  }
+
+  #forgetRestarts(): void {
+    for (const restart of this.#restarts) clearTimeout(restart);
+    this.#restarts.clear();
+  }
+
+  #restartAfterPause(): void {
+    const restart = setTimeout(() => {
+      this.#restarts.delete(restart);
+      this.#start();
+    }, RESTART_PAUSE_MS);
+    this.#restarts.add(restart);
   }
 }

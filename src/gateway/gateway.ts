@@ -114,7 +114,8 @@ export class Gateway {
       onSpoolError: (error) =>
         log.error(`Response not spooled: ${error.message}. A slow client holds its worker.`),
     };
-    setInterval(() => this.#sweep(), SWEEP_MS);
+    // After what has arrived is read: a machine that had no time for us must not cost a client its time.
+    setInterval(() => setImmediate(() => this.#sweep()), SWEEP_MS);
   }
 
   /** The FIFO exists: creates the arena, and listens for workers. `onReady`: workers can reply from now on. */

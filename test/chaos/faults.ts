@@ -3,7 +3,8 @@
  * broken is mended. Where another fault at the same moment may spoil the effect (a new zygote is killed and so the reload fails),
  * the fault is content with what is documented for that, and tries again.
  */
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../support/wait.ts";
@@ -113,7 +114,7 @@ async function fillDisk({ disk, ledger, random }: Scene): Promise<void> {
   const ballast = join(disk, "ballast");
   const emptied = ledger.diskFull();
   try {
-    writeFileSync(ballast, Buffer.alloc(64 * 1024 * 1024));
+    await writeFile(ballast, Buffer.alloc(64 * 1024 * 1024));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
   }

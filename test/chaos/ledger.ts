@@ -18,6 +18,8 @@ export interface Asked {
   /** When its connection was begun, which may have carried others before; `performance.now()`. */
   readonly connectedMs: number;
   readonly sentMs: number;
+  /** The connection had been idle since; -1 when this was the first request on it. */
+  readonly idleSinceMs: number;
   readonly endedMs: number;
   readonly outcome: Outcome;
   /** For people: what came instead. */
@@ -36,12 +38,16 @@ export interface Started {
   readonly pid: number;
 }
 
+/** With some tolerance. */
+const LEAST_DRAIN_IDLE_MS = 150;
+
 export class Ledger {
   readonly #asked: Asked[] = [];
   readonly #deadWorkers = new Set<number>();
   readonly #frozen = new Set<number>();
   readonly #lostGateways: Span[] = [];
   readonly #fullDisks: Span[] = [];
+  readonly #delays: Span[] = [];
   readonly #complaints: string[] = [];
   #stopMs = Number.POSITIVE_INFINITY;
   #lastId = 0;
@@ -91,6 +97,15 @@ export class Ledger {
     return begin(this.#fullDisks);
   }
 
+  /** It was we ourselves who did nothing for so long. */
+  delayed(forMs: number): void {
+    const endedMs = performance.now();
+    this.#delays.push({
+      beganMs: endedMs - forMs - LEAST_DRAIN_IDLE_MS,
+      endedMs: endedMs + LEAST_DRAIN_IDLE_MS,
+    });
+  }
+
   /** TERM is sent: who asks from now on may be refused. */
   stopped(): void {
     this.#stopMs = performance.now();
@@ -128,7 +143,9 @@ export class Ledger {
       case "wrong":
         return "got the answer to another request";
       case "none":
-        return this.#wasWith(this.#lostGateways, asked) || this.#wasAfterStop(asked)
+        return this.#wasWith(this.#lostGateways, asked) ||
+          this.#wasAfterStop(asked) ||
+          (pid === undefined && this.#wasLate(asked))
           ? undefined
           : "got no answer, and no gateway was killed";
       case "refused":
@@ -173,6 +190,13 @@ export class Ledger {
   /** Begun on a connection from before the end of the fault, and over after its beginning. */
   #wasWith(spans: readonly Span[], { connectedMs, endedMs }: Asked): boolean {
     return spans.some((span) => connectedMs <= span.endedMs && endedMs >= span.beganMs);
+  }
+
+  /** A gateway that leaves closes what has been idle for 200 ms (RFC 9112 §9.3.1 tells clients to reckon with it). */
+  #wasLate({ idleSinceMs, sentMs }: Asked): boolean {
+    if (idleSinceMs < 0) return false;
+    const ownDelay = this.#delays.some((span) => span.beganMs <= sentMs && span.endedMs >= idleSinceMs);
+    return ownDelay || sentMs - idleSinceMs > LEAST_DRAIN_IDLE_MS;
   }
 
   #wasAfterStop({ sentMs }: Asked): boolean {

@@ -29,6 +29,8 @@ import { Traffic } from "./traffic.ts";
 const LIVENESS_MS = 60_000;
 const WARM_UP_ANSWERS = 300;
 const LONGEST_PAUSE_MS = 400;
+const TICK_MS = 10;
+const LONGEST_DELAY_MS = 50;
 /** Of which a second fault joins the first. */
 const ONE_IN = 3;
 
@@ -86,10 +88,13 @@ class Round {
   }
 
   async run(): Promise<RoundResult> {
+    const ticker = this.#watchOurselves();
     try {
       await this.#faultsAndStop();
     } catch (error) {
       this.#ledger.complain((error as Error).stack ?? String(error));
+    } finally {
+      clearInterval(ticker);
     }
     const instance = this.#instance;
     return {
@@ -102,6 +107,16 @@ class Round {
       failures: this.#ledger.failures,
       log: instance.log.text,
     };
+  }
+
+  /** A client that gets no time of the machine is late, and a server may have given it up. */
+  #watchOurselves(): NodeJS.Timeout {
+    let lastMs = performance.now();
+    return setInterval(() => {
+      const nowMs = performance.now();
+      if (nowMs - lastMs > TICK_MS + LONGEST_DELAY_MS) this.#ledger.delayed(nowMs - lastMs);
+      lastMs = nowMs;
+    }, TICK_MS);
   }
 
   async #faultsAndStop(): Promise<void> {
@@ -182,7 +197,9 @@ class Round {
     for (let look = 0; look < 10; look++) {
       const { gateways, workers } = this.#instance.processes();
       least.arbiter = Math.min(least.arbiter, descriptorsOf(this.#instance.arbiter));
-      least.gateway = Math.min(least.gateway, ...gateways.map(descriptorsOf));
+      // Without the stream that each thread of a worker has to it.
+      const streams = workers.length * this.#instance.plan.threads;
+      least.gateway = Math.min(least.gateway, ...gateways.map((pid) => descriptorsOf(pid) - streams));
       least.worker = Math.min(least.worker, Math.max(...workers.map(descriptorsOf)));
       await pause(100);
     }

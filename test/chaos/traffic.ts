@@ -95,13 +95,14 @@ export class Traffic {
   async #connect(address: Address): Promise<Connection | undefined> {
     const connectedMs = performance.now();
     try {
-      return { connectedMs, client: await Client.connect(address) };
+      return { connectedMs, idleSinceMs: -1, client: await Client.connect(address) };
     } catch (error) {
       this.#ledger.note({
         id: this.#ledger.nextId(),
         kind: "quick",
         connectedMs,
         sentMs: connectedMs,
+        idleSinceMs: -1,
         endedMs: performance.now(),
         outcome: "refused",
         detail: (error as Error).message,
@@ -214,9 +215,12 @@ export class Traffic {
     return outcome;
   }
 
-  #note({ connectedMs }: Connection, request: Request, sentMs: number, outcome: Outcome, detail = ""): void {
+  #note(connection: Connection, request: Request, sentMs: number, outcome: Outcome, detail = ""): void {
     const { id, kind } = request;
-    this.#ledger.note({ id, kind, connectedMs, sentMs, endedMs: performance.now(), outcome, detail });
+    const { connectedMs, idleSinceMs } = connection;
+    const endedMs = performance.now();
+    connection.idleSinceMs = endedMs;
+    this.#ledger.note({ id, kind, connectedMs, sentMs, idleSinceMs, endedMs, outcome, detail });
   }
 }
 
@@ -224,6 +228,8 @@ interface Connection {
   readonly client: Client;
   /** When it was begun. */
   readonly connectedMs: number;
+  /** When the last answer came; -1 before the first. */
+  idleSinceMs: number;
   /** The server has said so. */
   isClosing?: boolean;
 }

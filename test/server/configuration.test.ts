@@ -178,6 +178,36 @@ describe("HUP with other settings of the gateway", () => {
     client.close();
   });
 
+  it("cuts a client that has not finished after graceful_timeout, and only that", async (t) => {
+    const { file, write } = configured("graceful_timeout = 1\n");
+    const server = await Server.start(t, ["-c", file, "basics"]);
+    const endless = await server.connect();
+    endless.send("POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nha");
+    const before = await server.child(/tunicorn: gateway/);
+    write("graceful_timeout = 1\nlimit_request_line = 60\n");
+    server.signal("SIGHUP");
+    assert.equal(await endless.rest(), "");
+    await server.running.stderr.find(
+      new RegExp(`WARNING.*Gateway \\(pid:${before}\\) still has clients after graceful_timeout \\(1 s\\)`),
+    );
+    await eventually(async () => status(await server.get(`/echo/${"long".repeat(20)}`)) === 414);
+  });
+
+  it("says so when the gateway that finishes its requests is killed", async (t) => {
+    const { file, write } = configured("");
+    const lost = /Gateway \(pid:\d+\) was killed by SIGKILL; its connections are lost\.$/;
+    const server = await Server.start(t, ["-c", file, "basics"], { trouble: lost });
+    const endless = await server.connect();
+    endless.send("POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nha");
+    const before = await server.child(/tunicorn: gateway/);
+    write("limit_request_line = 60\n");
+    server.signal("SIGHUP");
+    await eventually(async () => status(await server.get(`/echo/${"long".repeat(20)}`)) === 414);
+    process.kill(before, "SIGKILL");
+    await server.running.stderr.find(lost);
+    assert.equal(status(await server.get("/echo")), 200);
+  });
+
   it("listens on other addresses, and no more on those that are gone", async (t) => {
     const { directory, file, write } = configured("");
     const [one, two, three] = ["one", "two", "three"].map((name) => join(directory, name));

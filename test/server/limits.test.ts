@@ -24,6 +24,27 @@ describe("limit_request_body", () => {
   });
 });
 
+describe("a client's time", () => {
+  it("is not over when its request has arrived, and it was the gateway that could not look", async (t) => {
+    const server = await Server.start(t, ["--keep-alive", "1", "basics"]);
+    const gateway = await server.child(/tunicorn: gateway/);
+    const clients = await Promise.all(Array.from({ length: 5 }, () => server.connect()));
+    const askAll = (path: string): void => {
+      for (const client of clients) client.send(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    };
+    askAll("/echo/before");
+    for (const client of clients) assert.equal((await client.maybeResponse("GET"))?.body, "/echo/before");
+    process.kill(gateway, "SIGSTOP");
+    askAll("/echo/after");
+    await new Promise((resolve) => setTimeout(resolve, 1500)); // what must pass here is the time itself
+    process.kill(gateway, "SIGCONT");
+    for (const client of clients) {
+      assert.equal((await client.maybeResponse("GET"))?.body, "/echo/after");
+      client.close();
+    }
+  });
+});
+
 describe("the queue's bounds", () => {
   it("refuse more requests than may wait, and give up those that wait too long, with 503", async (t) => {
     const server = await Server.start(t, ["--max-queue", "1", "--queue-timeout", "1", "basics"]);

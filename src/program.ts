@@ -30,13 +30,13 @@ if (reading.kind === "exit") {
 } else if (reading.loaded.settings.check_config || reading.loaded.settings.print_config) {
   process.exitCode = await checkConfiguration(reading, argv);
 } else {
-  await startArbiter(reading, argv, (onZygote) => readSettings(request, onZygote));
+  await startArbiter(reading, argv, (onReader) => readSettings(request, onReader));
 }
 
 function maybePython(): string | undefined {
   const begun = beginLoading(request);
   if (begun.kind === "exit") return undefined;
-  if (begun.file !== null) return begun.file.python;
+  if (begun.file?.kind === "python") return begun.file.python;
   const loaded = begun.finish([]);
   return loaded.kind === "run" ? loaded.resolved.python : undefined;
 }

@@ -35,7 +35,7 @@ import { type Listener, listenerText } from "./listeners.ts";
 import { prepareLogFiles } from "./log-files.ts";
 import { measureRegularly } from "./measurements.ts";
 import type { Pidfile } from "./pidfile.ts";
-import type { Reading } from "./reading.ts";
+import type { Reader, Reading } from "./reading.ts";
 import type { Rebinding } from "./rebinding.ts";
 import { Reload } from "./reload.ts";
 import { RunDirectory } from "./run-directory.ts";
@@ -79,8 +79,8 @@ export interface ArbiterOptions {
   readonly zygote: Zygote | null;
   /** Of the start, so far. */
   readonly steps: Steps;
-  /** Reads all settings anew. `onZygote` hears who executes the configuration file. */
-  readonly reload: (onZygote: (zygote: Zygote) => void) => Promise<Reading | Exit>;
+  /** Reads all settings anew. `onReader` hears who executes the configuration file. */
+  readonly reload: (onReader: (reader: Reader) => void) => Promise<Reading | Exit>;
   /** Ends the process. */
   readonly exit: (code: number) => void;
 }

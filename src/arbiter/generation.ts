@@ -105,7 +105,7 @@ export class Generation {
       },
     });
     // In the place of one that died: nobody has executed the file here, and what it sets is known.
-    if (start.zygote === null && loaded.file !== null) this.#zygote.execute(loaded.file);
+    if (start.zygote === null && loaded.file?.kind === "python") this.#zygote.execute(loaded.file);
     this.#zygote.order({ type: "start", settings: zygoteSettings(loaded, number, directory, start) });
   }
 

@@ -4,9 +4,21 @@
  *
  * Runs in: arbiter.
  */
+import { fork } from "node:child_process";
+import { resolve as resolvePath } from "node:path";
 import { type Exit, exit } from "../cli/parser.ts";
+import { programFile } from "../installation.ts";
 import type { FileValue } from "../settings/configuration.ts";
-import { beginLoading, type ConfigurationFile, type Loaded, type LoadRequest } from "../settings/load.ts";
+import {
+  beginLoading,
+  type ConfigurationFile,
+  type Loaded,
+  type LoadRequest,
+  orExit,
+  type PythonFile,
+} from "../settings/load.ts";
+import { fileValues, preface, readOwnFile } from "../settings/own-files.ts";
+import type { ModuleReport } from "../settings/read-module.ts";
 import { Steps } from "./steps.ts";
 import { Zygote } from "./zygote.ts";
 import type { ZygoteReport } from "./zygote-messages.ts";
@@ -20,34 +32,78 @@ export interface Reading {
   readonly steps: Steps;
 }
 
-/** Resolves with what Gunicorn would write and leave with when a setting is wrong. `onZygote`: who executes the file. */
+/** Who executes the configuration file: can be given up. */
+export interface Reader {
+  kill(): void;
+}
+
+/** Resolves with what Gunicorn would write and leave with when a setting is wrong. `onReader`: who executes the file. */
 export async function readSettings(
   request: LoadRequest,
-  onZygote: (zygote: Zygote) => void = () => {},
+  onReader: (reader: Reader) => void = () => {},
 ): Promise<Reading | Exit> {
   const begun = beginLoading(request);
   if (begun.kind === "exit") return begun;
+  const { file, finish } = begun;
   const steps = new Steps();
-  if (begun.file !== null) steps.begin("interpreter");
-  const zygote = begun.file === null ? null : startZygote(begun.file, request);
-  if (zygote !== null) onZygote(zygote);
-  const values = zygote === null || begun.file === null ? [] : await executed(zygote, begun.file, steps);
+  const zygote = file?.kind === "python" ? startZygote(file, request) : null;
+  if (zygote !== null) onReader(zygote);
+  const values = await read(file, zygote, steps, request, onReader);
   if ("kind" in values) return values;
-  const loaded = begun.finish(values);
+  const loaded = finish(values);
   if (loaded.kind === "run") return { kind: "read", loaded, zygote, steps };
   zygote?.close();
   return loaded;
 }
 
-function startZygote({ python }: ConfigurationFile, { argv, cwd }: LoadRequest): Zygote {
+async function read(
+  file: ConfigurationFile | null,
+  zygote: Zygote | null,
+  steps: Steps,
+  { cwd }: LoadRequest,
+  onReader: (reader: Reader) => void,
+): Promise<readonly FileValue[] | Exit> {
+  if (file === null) return [];
+  if (file.kind === "python") return zygote === null ? [] : executed(zygote, file, steps);
+  steps.begin("configuration file");
+  const { kind, location } = file;
+  const values =
+    kind === "module"
+      ? await readModule(location, cwd, onReader)
+      : orExit(() => readOwnFile(location, kind, cwd));
+  steps.end();
+  return values;
+}
+
+/** In a process of its own, see read-module.ts. */
+function readModule(
+  location: string,
+  cwd: string,
+  onReader: (reader: Reader) => void,
+): Promise<readonly FileValue[] | Exit> {
+  const reader = fork(programFile("settings/read-module"), [resolvePath(cwd, location)], { cwd });
+  onReader({ kill: () => reader.kill("SIGKILL") });
+  return new Promise((resolve) => {
+    const fail = (problem: string): void => {
+      resolve(exit(1, { stderr: `${preface(location)}${problem}\n` }));
+    };
+    reader.once("error", (error) => fail(error.message));
+    reader.once("exit", (code, signal) =>
+      fail(`Node left with ${signal ?? `code ${code}`} while it read the file`),
+    );
+    reader.once("message", (report: ModuleReport) => {
+      if ("problem" in report) fail(report.problem);
+      else resolve(orExit(() => fileValues(location, report.settings)));
+    });
+  });
+}
+
+function startZygote({ python }: PythonFile, { argv, cwd }: LoadRequest): Zygote {
   return new Zygote(python, argv, cwd);
 }
 
-function executed(
-  zygote: Zygote,
-  file: ConfigurationFile,
-  steps: Steps,
-): Promise<readonly FileValue[] | Exit> {
+function executed(zygote: Zygote, file: PythonFile, steps: Steps): Promise<readonly FileValue[] | Exit> {
+  steps.begin("interpreter");
   return new Promise((resolve) => {
     let failure: Exit | undefined;
     zygote.listen({

@@ -7,13 +7,12 @@
 import type { Exit } from "../cli/parser.ts";
 import type { BindAddress } from "../settings/addresses.ts";
 import type { Listener } from "./listeners.ts";
-import type { Reading } from "./reading.ts";
+import type { Reader, Reading } from "./reading.ts";
 import { Rebinding } from "./rebinding.ts";
-import type { Zygote } from "./zygote.ts";
 
 export interface ReloadSteps {
-  /** Reads all settings. `onZygote` hears who executes the configuration file. */
-  readonly read: (onZygote: (zygote: Zygote) => void) => Promise<Reading | Exit>;
+  /** Reads all settings. `onReader` hears who executes the configuration file. */
+  readonly read: (onReader: (reader: Reader) => void) => Promise<Reading | Exit>;
   readonly open: (address: BindAddress) => Promise<Listener>;
   /** The settings so far, and the listeners. */
   readonly before: () => {
@@ -29,7 +28,7 @@ export interface ReloadSteps {
 export class Reload {
   readonly #steps: ReloadSteps;
   /** Executes the configuration file. */
-  #reader: Zygote | null = null;
+  #reader: Reader | null = null;
   /** How often settings were begun to be read: what an older reading finds out is of no use. */
   #readings = 0;
 
@@ -41,8 +40,8 @@ export class Reload {
   async begin(): Promise<void> {
     this.abandon();
     const reading = this.#readings;
-    const read = await this.#steps.read((zygote) => {
-      this.#reader = zygote;
+    const read = await this.#steps.read((reader) => {
+      this.#reader = reader;
     });
     if (reading !== this.#readings) return;
     this.#reader = null;

@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { pythonFile } from "../installation.ts";
-import type { ConfigurationFile } from "../settings/load.ts";
+import type { PythonFile } from "../settings/load.ts";
 import { SETTINGS } from "../settings/table.ts";
 import { daemon } from "./daemon.ts";
 import type { ZygoteOrder, ZygoteReport } from "./zygote-messages.ts";
@@ -77,7 +77,7 @@ export class Zygote {
   }
 
   /** Before it starts: the configuration file. */
-  execute({ location, launchDirectory }: ConfigurationFile): void {
+  execute({ location, launchDirectory }: PythonFile): void {
     this.order({
       type: "configure",
       location,

@@ -20,9 +20,25 @@ Names, options, defaults and meanings are Gunicorn's. A setting takes its value 
 3. the options in the environment variable \`GUNICORN_CMD_ARGS\`;
 4. the command line.
 
-The configuration file is Python. It is the one that \`-c\` names on the command line, else in \`GUNICORN_CMD_ARGS\`, else
-\`gunicorn.conf.py\` in the working directory if there is one. Every global that is called like a setting counts. It is executed
-by the application's Python, once at the start and once at each HUP; what stays in force when it fails then is what was.
+One configuration file counts, and is never merged with another: the one that \`-c\` names on the command line, else in
+\`GUNICORN_CMD_ARGS\`, else the first of these in the working directory; the log says which others are there.
+
+| file | what counts |
+|---|---|
+| \`gunicorn.conf.py\` | every global that is called like a setting; hooks; executed by the application's Python |
+| \`tunicorn.config.ts\`, \`.mts\`, \`.js\`, \`.mjs\` | the default export: an object, a promise of one, or a function that returns one |
+| \`tunicorn.config.json\` | the object |
+| \`pyproject.toml\` | the table \`[tool.tunicorn]\`, when there is one |
+
+\`\`\`ts
+import { defineConfig } from "tunicorn";
+
+export default defineConfig({ bind: "0.0.0.0:8000", workers: 4, accesslog: "-" });
+\`\`\`
+
+With \`defineConfig\` an editor completes and checks the names and values. Files that are not Python refuse a name that is no
+setting, and have no hooks, which are functions of Python. Relative paths are relative to the working directory, in every file. A
+file is read once at the start and once at each HUP; what stays in force when it fails then is what was.
 
 A list replaces the list of an earlier step; it is not added to it. Options may be abbreviated as long as they
 stay unambiguous: \`--back 64\` is \`--backlog 64\`, while \`--work 3\` is refused.

@@ -11,9 +11,11 @@
  *
  * Runs in: arbiter.
  */
+import { basename } from "node:path";
 import { type CommandLine, type Exit, exit, parseCommandLine } from "../cli/parser.ts";
 import { splitShellWords } from "../cli/shell-words.ts";
-import { type FileValue, findConfigurationFile, reviveValue } from "./configuration.ts";
+import { type Choice, type FileValue, findConfigurationFile, reviveValue } from "./configuration.ts";
+import type { OwnKind } from "./own-files.ts";
 import { findPython, type Resolved, resolveSettings } from "./resolve.ts";
 import type { DefaultVariable, Environment, Origin, Setting } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
@@ -41,8 +43,12 @@ export interface Loaded {
   readonly file: ConfigurationFile | null;
 }
 
-/** What to execute, with which Python, and where. */
-export interface ConfigurationFile {
+/** What to execute, with which Python, and where; or a file that is not Python. */
+export type ConfigurationFile =
+  | ({ readonly kind: "python" } & PythonFile)
+  | { readonly kind: OwnKind; readonly location: string };
+
+export interface PythonFile {
   readonly location: string;
   readonly python: string;
   readonly launchDirectory: string;
@@ -71,7 +77,7 @@ export function beginLoading(request: LoadRequest): Begun | Exit {
 }
 
 /** A mistake becomes what Gunicorn writes, and its exit code. */
-function orExit<Result>(load: () => Result): Result | Exit {
+export function orExit<Result>(load: () => Result): Result | Exit {
   try {
     return load();
   } catch (error) {
@@ -96,17 +102,31 @@ function begin(request: LoadRequest): Begun | Exit {
   if (variable.kind === "exit") return variable;
 
   const layers = [commandLine.values, variable.values];
-  const location = findConfigurationFile(firstText(layers, "config"), request);
-  const file = location === null ? null : { location, ...draft.interpreter(firstText(layers, "python")) };
+  const choice = findConfigurationFile(firstText(layers, "config"), request);
+  const file = choice && configurationFile(choice, () => draft.interpreter(firstText(layers, "python")));
   const finish = (values: readonly FileValue[]): LoadResult =>
     orExit(() => {
       draft.applyFile(values);
       draft.apply("GUNICORN_CMD_ARGS", variable.values);
       draft.apply("command line", valuesOf(commandLine));
       const { settings, sources } = draft.finish();
-      return { kind: "run", settings, sources, resolved: resolveSettings(settings, request), file };
+      const resolved = resolveSettings(settings, request);
+      const notices = [...resolved.notices, ...ignored(choice)];
+      return { kind: "run", settings, sources, resolved: { ...resolved, notices }, file };
     });
   return { kind: "begun", file, finish };
+}
+
+function configurationFile(
+  { location, own }: Choice,
+  interpreter: () => Omit<PythonFile, "location">,
+): ConfigurationFile {
+  return own === undefined ? { kind: "python", location, ...interpreter() } : { kind: own, location };
+}
+
+function ignored(choice: Choice | null): string[] {
+  if (choice === null || choice.others.length === 0) return [];
+  return [`The settings are those of ${basename(choice.location)}; not read: ${choice.others.join(", ")}`];
 }
 
 /** Of the layers that the file cannot change: the first that is not empty. */

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import TracebackType
 
 from .control import send
@@ -21,6 +22,7 @@ _LOOK_SECONDS = 1.0
 
 # So that a message stays below PIPE_BUF, bytes.
 _MOST_BYTES = 3000
+_TIME_BYTES = 24
 
 _INSTALLED = tuple(
     {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -28,7 +30,15 @@ _INSTALLED = tuple(
 )
 
 
-def report_imported_files(descriptor: int, failure: BaseException | None) -> None:
+@dataclass(frozen=True)
+class ImportFailure:
+    """Why there is no application, and when that was known: seconds since the epoch, as the times of files are."""
+
+    error: BaseException
+    time: float
+
+
+def report_imported_files(descriptor: int, failure: ImportFailure | None) -> None:
     """Reports what is imported now, and from a thread of its own what will be."""
     known: set[str] = set()
 
@@ -43,8 +53,8 @@ def report_imported_files(descriptor: int, failure: BaseException | None) -> Non
             report()
 
     if failure is not None:
-        _send(descriptor, sorted(files_of(failure)))
-        send(descriptor, {"type": "import-failed", "pid": os.getpid()})
+        _send(descriptor, sorted(files_of(failure.error)))
+        send(descriptor, {"type": "import-failed", "pid": os.getpid(), "time": failure.time})
     report()
     threading.Thread(target=watch, daemon=True).start()
 
@@ -81,9 +91,17 @@ def _own(files: Iterable[str]) -> set[str]:
 
 def _send(descriptor: int, files: list[str]) -> None:
     while files:
-        some: list[str] = []
+        some: list[tuple[str, float]] = []
         size = 0
         while files and (not some or size + len(files[0]) <= _MOST_BYTES):
-            size += len(files[0])
-            some.append(files.pop(0))
+            size += len(files[0]) + _TIME_BYTES
+            some.append((files[0], _modified(files.pop(0))))
         send(descriptor, {"type": "imported", "pid": os.getpid(), "files": some})
+
+
+def _modified(path: str) -> float:
+    """Seconds since the epoch; 0 when it is gone."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -28,6 +29,7 @@ from .environ import base_environ
 from .failure_page import failure_page
 from .hooked_request import RequestHooks
 from .hooks import HookWorker, Server
+from .imported_files import ImportFailure
 from .layout import stacks_file
 from .likely_cause import log_likely_cause
 from .reply import GatewayGone, ReplyStream, ReplyStreams
@@ -64,7 +66,7 @@ class Worker:
         self._slots = slots
         self._application = application
         # With --reload: why there is none.
-        self._failure: BaseException | None = None
+        self._failure: ImportFailure | None = None
         self._queue = TicketQueue(settings.run_directory)
         self._arenas = Arenas(settings.run_directory)
         self._base_environ = base_environ(settings)
@@ -120,7 +122,7 @@ class Worker:
         """With --reload a page shows the failure, until a file is saved."""
         if not self._settings.reload:
             return False
-        self._failure = failure
+        self._failure = ImportFailure(failure, time.time())
         self._application = failure_page(failure, self._settings.app_uri)
         return True
 

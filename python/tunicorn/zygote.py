@@ -28,7 +28,7 @@ from .control import CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, LineReader, Messag
 from .failure_page import failure_page
 from .hooks import Config, HookFailed, Server
 from .identity import become, set_title
-from .imported_files import report_imported_files
+from .imported_files import ImportFailure, report_imported_files
 from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
 from .likely_cause import likely_cause, log_likely_cause
@@ -84,7 +84,7 @@ class Zygote:
         self._wakeup_read, self._wakeup_write = os.pipe()
         self._log_process: LogChild | None = None
         # With --reload: why --preload has not imported the application.
-        self._failure: BaseException | None = None
+        self._failure: ImportFailure | None = None
 
     def prepare(self) -> None:
         """Before the first fork: the queue's FIFO, with --preload the application, and the hooks of the start.
@@ -117,7 +117,7 @@ class Zygote:
                 raise
             log.error_log.exception("Exception while preloading the application")
             log_likely_cause(error, self._settings.app_uri)
-            self._failure = error
+            self._failure = ImportFailure(error, time.time())
             return failure_page(error, self._settings.app_uri)
 
     def run(self) -> Worker | None:
@@ -225,7 +225,7 @@ class Zygote:
         ):
             os.close(descriptor)
 
-    def report_ready(self, failure: BaseException | None) -> None:
+    def report_ready(self, failure: ImportFailure | None) -> None:
         """In the child: boots are over, it claims from now on. `failure`: with --reload, why it has no application."""
         if self._settings.reload:
             report_imported_files(self._report_write, failure or self._failure)

@@ -48,7 +48,7 @@ import { describeExit } from "./worker-exit.ts";
 import type { WorkerAction } from "./worker-states.ts";
 import { unfinishedWork } from "./worker-status.ts";
 import type { Zygote } from "./zygote.ts";
-import type { Occasion } from "./zygote-messages.ts";
+import type { ImportedFile, Occasion } from "./zygote-messages.ts";
 
 /** Gunicorn's exit codes. */
 const EXIT_BOOT_FAILED = 3;
@@ -326,7 +326,7 @@ export class Arbiter implements GenerationEvents {
 
   // -- code (--reload) --------------------------------------------------------------------------------------
 
-  #watchCode({ loaded, imported, hasFailedImport }: Generation): void {
+  #watchCode({ loaded, imported, importFailed }: Generation): void {
     if (this.#code?.isFor(loaded) !== true) {
       this.#code?.close();
       this.#code = null;
@@ -334,8 +334,9 @@ export class Arbiter implements GenerationEvents {
       this.#code = new CodeWatch(loaded, (path) => this.#onCodeChanged(path));
       this.#log.warning("Reloader is on. Use in development only!");
     }
-    this.#code.add([...imported]);
-    this.#code.watchTree(hasFailedImport);
+    this.#code.addImported([...imported]);
+    if (importFailed === null) this.#code.leaveTree();
+    else this.#code.watchTree(importFailed * 1e3);
   }
 
   #onCodeChanged(path: string): void {
@@ -344,10 +345,10 @@ export class Arbiter implements GenerationEvents {
     this.#beginReload();
   }
 
-  onImported(generation: Generation, files: readonly string[]): void {
+  onImported(generation: Generation, files: readonly ImportedFile[]): void {
     if (generation !== this.#current && generation !== this.#next?.generation) return;
-    this.#code?.add(files);
-    this.#log.debug(`Watching ${files.join(", ")}`);
+    this.#code?.addImported(files);
+    this.#log.debug(`Watching ${files.map(([path]) => path).join(", ")}`);
   }
 
   onLogOpened(generation: Generation): void {
@@ -403,7 +404,7 @@ export class Arbiter implements GenerationEvents {
 
   onReady(generation: Generation, _worker: Worker): void {
     this.#gateways.setCapacity(this.#children.capacity);
-    if (generation.hasFailedImport) this.#code?.watchTree(true);
+    if (generation.importFailed !== null) this.#code?.watchTree(generation.importFailed * 1e3);
     if (generation.readyCount < generation.target) return;
     this.#backOff.reset();
     if (generation === this.#next?.generation) this.#takeOver(generation, this.#next.rebinding);
@@ -473,7 +474,7 @@ export class Arbiter implements GenerationEvents {
   }
 
   #onBootFailed(generation: Generation, code: number): void {
-    this.#code?.watchTree(true);
+    this.#code?.watchTree(Date.now());
     if (generation === this.#next?.generation) {
       this.#abandonNext();
       const failed = generation.steps.failed();

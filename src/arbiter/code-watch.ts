@@ -10,6 +10,7 @@ import { existsSync, globSync, readdirSync, type Stats, statSync } from "node:fs
 import { basename, join, resolve } from "node:path";
 import type { FSWatcher } from "chokidar";
 import type { Loaded } from "../settings/load.ts";
+import type { ImportedFile } from "./zygote-messages.ts";
 
 /** Several files are saved at once, and an editor may write one in steps, ms. */
 const SETTLE_MS = 100;
@@ -17,6 +18,8 @@ const SETTLE_MS = 100;
 const POLL_MS = 500;
 /** The clock of files goes in steps, ms. */
 const CLOCK_STEP_MS = 10;
+/** Python and Node do not round alike, ms. */
+const SAME_MS = 0.01;
 
 const PATTERN = /[*?[]/;
 const NEVER_CODE: readonly string[] = ["node_modules", "__pycache__"];
@@ -33,8 +36,8 @@ export class CodeWatch {
   readonly #directory: string;
   readonly #onChanged: (path: string) => void;
   readonly #watched = new Set<string>();
-  /** What each file was when it was wanted; gone once it is watched. */
-  readonly #wantedStates = new Map<string, string>();
+  /** When each file had been modified as it was imported, ms; gone once it is watched. */
+  readonly #importedMs = new Map<string, number>();
   readonly #expansion: NodeJS.Timeout | undefined;
   #files: Promise<FSWatcher> | null = null;
   readonly #directories: Promise<FSWatcher>[] = [];
@@ -51,8 +54,9 @@ export class CodeWatch {
     this.#onChanged = onChanged;
     const extra = settings.reload_extra_files;
     this.#patterns = extra.filter((entry) => PATTERN.test(entry));
-    this.add([...extra.filter((entry) => !PATTERN.test(entry)), ...this.#matching()]);
-    if (file !== null && existsSync(resolve(this.#launchDirectory, file.location))) this.add([file.location]);
+    this.#add([...extra.filter((entry) => !PATTERN.test(entry)), ...this.#matching()]);
+    if (file !== null && existsSync(resolve(this.#launchDirectory, file.location)))
+      this.#add([file.location]);
     if (this.#patterns.length > 0) this.#expansion = setInterval(() => this.#expand(), POLL_MS);
   }
 
@@ -61,42 +65,45 @@ export class CodeWatch {
     return wantedBy(settings) === this.#wanted;
   }
 
-  /** Files and directories to watch besides. */
-  add(paths: readonly string[]): void {
-    if (this.#isClosed) return;
+  /** As workers report them. */
+  addImported(files: readonly ImportedFile[]): void {
+    for (const [path, modified] of files) this.#addFile(path, modified * 1e3);
+  }
+
+  #add(paths: readonly string[]): void {
     for (const given of paths) {
       const path = resolve(this.#launchDirectory, given);
-      if (this.#watched.has(path)) continue;
-      this.#watched.add(path);
       const stats = statSync(path, { throwIfNoEntry: false });
-      if (stats?.isDirectory()) this.#directories.push(this.#watchDirectory(path));
-      else this.#addFile(path, stats);
+      if (!stats?.isDirectory()) this.#addFile(path, stats?.mtimeMs ?? 0);
+      else this.#directories.push(this.#watchDirectory(path, Date.now()));
     }
   }
 
-  #addFile(path: string, stats: Stats | undefined): void {
-    this.#wantedStates.set(path, stateOf(stats));
+  #addFile(path: string, modifiedMs: number): void {
+    if (this.#isClosed || this.#watched.has(path)) return;
+    this.#watched.add(path);
+    this.#importedMs.set(path, modifiedMs);
     this.#files ??= this.#watch((seen) => {
-      const wanted = this.#wantedStates.get(seen);
-      this.#wantedStates.delete(seen);
-      return wanted !== stateOf(statSync(seen, { throwIfNoEntry: false }));
+      const importedMs = this.#importedMs.get(seen);
+      this.#importedMs.delete(seen);
+      const nowMs = statSync(seen, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      return importedMs === undefined || Math.abs(nowMs - importedMs) > SAME_MS;
     });
     void this.#files.then((watcher) => watcher.add(path));
   }
 
-  /** Whether all code below the working directory is watched. */
-  watchTree(isWanted: boolean): void {
-    if (isWanted === (this.#tree !== null) || this.#isClosed) return;
-    if (isWanted) {
-      this.#tree = this.#watchDirectory(this.#directory, isNoCode);
-    } else {
-      void this.#tree?.then((watcher) => watcher.close());
-      this.#tree = null;
-    }
+  /** All code below the working directory; what has changed since then has changed. */
+  watchTree(sinceMs: number): void {
+    if (!this.#isClosed) this.#tree ??= this.#watchDirectory(this.#directory, sinceMs, isNoCode);
+  }
+
+  leaveTree(): void {
+    void this.#tree?.then((watcher) => watcher.close());
+    this.#tree = null;
   }
 
   close(): void {
-    this.watchTree(false);
+    this.leaveTree();
     this.#isClosed = true;
     clearInterval(this.#expansion);
     clearTimeout(this.#settling);
@@ -104,11 +111,14 @@ export class CodeWatch {
       void opening?.then((watcher) => watcher.close());
   }
 
-  async #watchDirectory(directory: string, isIgnored: typeof isNoCode = () => false): Promise<FSWatcher> {
-    const sinceMs = Date.now() - CLOCK_STEP_MS;
+  async #watchDirectory(
+    directory: string,
+    sinceMs: number,
+    isIgnored: typeof isNoCode = () => false,
+  ): Promise<FSWatcher> {
     let isReady = false;
     const watcher = await this.#watch(
-      (_path, stats) => isReady || (stats?.mtimeMs ?? 0) > sinceMs,
+      (_path, stats) => isReady || (stats?.mtimeMs ?? 0) > sinceMs - CLOCK_STEP_MS,
       (path, stats) => path !== directory && isIgnored(path, stats),
     );
     return watcher
@@ -164,7 +174,7 @@ export class CodeWatch {
   /** A file that matches now and did not before has changed. */
   #expand(): void {
     const found = this.#matching().filter((path) => !this.#watched.has(path));
-    this.add(found);
+    this.#add(found);
     for (const path of found) this.#note(path);
   }
 }
@@ -172,10 +182,6 @@ export class CodeWatch {
 /** None when it is gone. */
 function namesIn(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory) : [];
-}
-
-function stateOf(stats: Stats | undefined): string {
-  return stats === undefined ? "" : `${stats.ino} ${stats.mtimeMs} ${stats.size}`;
 }
 
 function wantedBy({ reload, reload_engine, reload_extra_files, chdir }: Loaded["settings"]): string {

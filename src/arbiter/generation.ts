@@ -18,7 +18,7 @@ import type { RunDirectory } from "./run-directory.ts";
 import type { Step, Steps } from "./steps.ts";
 import type { WorkerAction } from "./worker-states.ts";
 import { Zygote } from "./zygote.ts";
-import type { Occasion, ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
+import type { ImportedFile, Occasion, ZygoteReport, ZygoteSettings } from "./zygote-messages.ts";
 
 export interface GenerationStart {
   /** Has executed the configuration file; null when there is none, or another one has to. */
@@ -37,7 +37,7 @@ export interface GenerationEvents {
   onPrepared(generation: Generation): void;
   onReady(generation: Generation, worker: Worker): void;
   /** With --reload. */
-  onImported(generation: Generation, files: readonly string[]): void;
+  onImported(generation: Generation, files: readonly ImportedFile[]): void;
   /** A worker leaves, and another is to take its place. */
   onVacancy(generation: Generation): void;
   /** `signal` is 0 when the worker exited by itself. The worker is still in the registry. */
@@ -65,10 +65,10 @@ export class Generation {
   pythonVersion = "";
   /** Where its log process listens; null without one. */
   logPath: string | null = null;
-  /** With --reload: its workers serve a page that shows why. */
-  hasFailedImport = false;
+  /** With --reload: since when its workers serve a page that shows why, in seconds since the epoch. */
+  importFailed: number | null = null;
   /** With --reload: where its code is, as far as that is known. */
-  readonly imported = new Set<string>();
+  readonly imported = new Map<string, number>();
   /** It is told to leave, or has left: forks no more. */
   isClosing = false;
   /** No other will follow, and its zygote has a hook to call at the very end. */
@@ -275,11 +275,11 @@ export class Generation {
         return;
       }
       case "imported":
-        for (const file of report.files) this.imported.add(file);
+        for (const [path, modified] of report.files) this.imported.set(path, modified);
         this.#events.onImported(this, report.files);
         return;
       case "import-failed":
-        this.hasFailedImport = true;
+        this.importFailed = report.time;
         return;
       case "exited": {
         const worker = this.#children.byPid(report.pid);

@@ -7,10 +7,11 @@
  *
  * Runs in: arbiter.
  */
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { giveTo, type Identity } from "../identity.ts";
+import { pidNamespace } from "../pid-namespace.ts";
 import { arenaFile, repliesFile, SCOREBOARD_FILE } from "../queue/layout.ts";
 import { createScoreboard } from "../queue/scoreboard.ts";
 
@@ -90,14 +91,6 @@ function isWritable(directory: string): boolean {
     return true;
   } catch {
     return false; // no Linux, or a container without it
-  }
-}
-
-function pidNamespace(): string {
-  try {
-    return readlinkSync("/proc/self/ns/pid").replace(/\D/g, "");
-  } catch {
-    return "0"; // no Linux, no namespaces
   }
 }
 

@@ -94,6 +94,9 @@ export type ZygoteOrder =
   | { readonly type: "write-stacks"; readonly pid: number }
   | { readonly type: "kill"; readonly pid: number; readonly signal: number };
 
+/** When it was modified, in seconds since the epoch; 0 when it is gone. */
+export type ImportedFile = readonly [path: string, modified: number];
+
 export type ZygoteReport =
   | { readonly type: "hello"; readonly pid: number; readonly python: string }
   | { readonly type: "configured"; readonly values: readonly FileValue[] }
@@ -109,9 +112,9 @@ export type ZygoteReport =
   | { readonly type: "fork-failed"; readonly age: number; readonly error: string }
   | { readonly type: "ready"; readonly pid: number }
   /** With --reload: where a worker's code is. Comes again when more is imported. */
-  | { readonly type: "imported"; readonly pid: number; readonly files: readonly string[] }
+  | { readonly type: "imported"; readonly pid: number; readonly files: readonly ImportedFile[] }
   /** With --reload: in the place of the application there is a page that shows why. */
-  | { readonly type: "import-failed"; readonly pid: number }
+  | { readonly type: "import-failed"; readonly pid: number; readonly time: number }
   /** `signal` is 0 when it exited by itself. */
   | {
       readonly type: "exited";

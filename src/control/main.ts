@@ -10,6 +10,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { pidNamespace } from "../pid-namespace.ts";
 import { type ControlResponse, encodeFrame, FrameReader } from "./frames.ts";
 import { formatStatus, type Status } from "./status-text.ts";
 
@@ -71,7 +72,8 @@ function readWords(): Words {
 /** The control sockets of this user's instances, by the pid of their arbiter. */
 function instances(): Map<string, string> {
   const found = new Map<string, string>();
-  const own = new RegExp(`^tunicorn-${process.getuid?.() ?? 0}-\\d+-(\\d+)-`);
+  // A pid of another namespace says nothing here.
+  const own = new RegExp(`^tunicorn-${process.getuid?.() ?? 0}-${pidNamespace()}-(\\d+)-`);
   for (const parent of new Set(["/dev/shm", tmpdir()])) {
     for (const name of entries(parent)) {
       const pid = own.exec(name)?.[1];

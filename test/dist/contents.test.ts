@@ -40,7 +40,11 @@ function checkout(pattern: string, but: readonly string[] = []): string[] {
 }
 
 /** The modules that run; the others write pages of the documentation. */
-const MODULES = checkout("src/**/*.ts", ["src/cli/settings-page.ts", "src/cli/config-type-page.ts", "src/cli/worker-states-page.ts"]);
+const MODULES = checkout("src/**/*.ts", [
+  "src/cli/settings-page.ts",
+  "src/cli/config-type-page.ts",
+  "src/cli/worker-states-page.ts",
+]);
 const PYTHON_MODULES = checkout("python/tunicorn/*.{py,typed}");
 const COMMANDS = checkout("bin/package/*.cjs").map((path) => path.replace("bin/package", "bin"));
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tunicorn.imported_files import files_of, imported_files, report_imported_files
+from tunicorn.imported_files import ImportFailure, files_of, imported_files, report_imported_files
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_reports_stay_below_what_a_pipe_takes_whole(here: Path, monkeypatch: pyt
     (here / "broken.py").write_text("1 / 0\n")
     monkeypatch.setattr("threading.Thread.start", lambda _thread: None)
     read_end, write_end = os.pipe()
-    report_imported_files(write_end, failure_of("broken"))
+    report_imported_files(write_end, ImportFailure(failure_of("broken"), 1.5))
     os.close(write_end)
     with open(read_end, "rb") as reader:
         lines = reader.read().splitlines()
@@ -65,7 +65,8 @@ def test_reports_stay_below_what_a_pipe_takes_whole(here: Path, monkeypatch: pyt
     reports = [json.loads(line) for line in lines]
     assert {report["pid"] for report in reports} == {os.getpid()}
     assert [report["type"] for report in reports[:2]] == ["imported", "import-failed"]
-    assert str(here / "broken.py") in reports[0]["files"]
-    told = [file for report in reports[2:] for file in report["files"]]
+    assert reports[1]["time"] == 1.5
+    assert [str(here / "broken.py"), (here / "broken.py").stat().st_mtime] in reports[0]["files"]
+    told = [path for report in reports[2:] for path, _ in report["files"]]
     assert {str(here / f"{name}.py") for name in names} <= set(told)
     assert len(told) == len(set(told))

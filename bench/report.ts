@@ -18,7 +18,9 @@ export interface Verdict extends Goal {
   readonly isMet: boolean;
 }
 
-const isSameCase = (a: Row, b: Row): boolean => a.case === b.case && a.setting === b.setting;
+type Place = Pick<Row, "case" | "setting">;
+
+const isSameCase = (a: Place, b: Place): boolean => a.case === b.case && a.setting === b.setting;
 
 export function summarize(rows: readonly Row[]): readonly Line[] {
   return rows.map((row) => {
@@ -61,6 +63,28 @@ function markdownLine(line: Line): string {
     line.server === "tunicorn" || !Number.isFinite(line.tunicornIs) ? "" : `${ratioOf(line.tunicornIs)} ×`;
   const cells = [line.case, line.setting, line.server, value, line.unit];
   return `| ${[...cells, number(line.p99), fixed(line.cpu), String(line.errors), ratio, remark].join(" | ")} |`;
+}
+
+/** How many times a server's value Tunicorn's is: a line for each case and setting, a column for each server. */
+export function markdownOfRatios(lines: readonly Line[]): string {
+  const servers = [...new Set(lines.map(({ server }) => server))].filter((name) => name !== "tunicorn");
+  const rows = lines
+    .filter(({ server }) => server === "tunicorn")
+    .map((ours) => {
+      const cells = servers.map((name) =>
+        ratioCell(lines.find((each) => isSameCase(each, ours) && each.server === name)),
+      );
+      const value = ours.failure === "" ? `${number(ours.value)} ${ours.unit}` : "–";
+      return `| ${[`${ours.case}, ${ours.setting}`, value, ...cells].join(" | ")} |`;
+    });
+  const header = `| case | Tunicorn | ${servers.map((name) => `× ${name}`).join(" | ")} |`;
+  return [header, `|${"---|".repeat(servers.length + 2)}`, ...rows].join("\n");
+}
+
+function ratioCell(line: Line | undefined): string {
+  if (line === undefined) return "";
+  if (line.failure !== "" || !Number.isFinite(line.tunicornIs)) return "–";
+  return `${ratioOf(line.tunicornIs)}${line.errors > 0 ? ` (${line.errors} errors)` : ""}`;
 }
 
 export function markdownOfGoals(all: readonly Verdict[]): string {

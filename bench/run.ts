@@ -3,48 +3,65 @@
  * machine counts for all of them; medians over the rounds; ratios, not absolute times.
  *
  *   node bench/run.ts [--cases hello,django] [--servers tunicorn,granian] [--rounds 5] [--seconds 3] [--workers 2]
- *                     [--connections 1,64] [--slow 200] [--idle 2000] [--quick] [--json] [--check] [--list]
+ *                     [--connections 1,64] [--slow 200] [--idle 2000] [--quick] [--json | --svg] [--check] [--from FILE] [--list]
  *
  * --quick        3 rounds of 1 second, and fewer settings
  * --connections  in place of each case's own
- * --json         the results as JSON on standard output, in place of the tables
+ * --json, --svg  the results as JSON or the plot on standard output, in place of the tables
+ * --from         makes them of the JSON of an earlier run, and measures nothing
  * --check        the exit code is 1 when a goal that was measured is missed (bench/goals.ts)
  * --list         the names of the cases and servers
  *
  * All three, Markdown, JSON and the plot, are in bench/results/ afterwards.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "./applications.ts";
 import { CASES } from "./cases.ts";
-import { groupsOf, plot } from "./plot.ts";
-import { markdown, markdownOfGoals, summarize, verdicts } from "./report.ts";
+import { load, type Rendered, type Results, render, save } from "./results.ts";
 import type { Plan, Row } from "./rows.ts";
 import { SERVERS, type Server } from "./servers.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    cases: { type: "string" },
-    servers: { type: "string" },
-    rounds: { type: "string" },
-    seconds: { type: "string" },
-    workers: { type: "string", default: "2" },
-    connections: { type: "string" },
-    slow: { type: "string", default: "200" },
-    idle: { type: "string", default: "2000" },
-    quick: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    check: { type: "boolean", default: false },
-    list: { type: "boolean", default: false },
-  },
-});
+const OPTIONS = {
+  cases: { type: "string" },
+  servers: { type: "string" },
+  rounds: { type: "string" },
+  seconds: { type: "string" },
+  workers: { type: "string", default: "2" },
+  connections: { type: "string" },
+  slow: { type: "string", default: "200" },
+  idle: { type: "string", default: "2000" },
+  quick: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  check: { type: "boolean", default: false },
+  from: { type: "string" },
+  svg: { type: "boolean", default: false },
+  list: { type: "boolean", default: false },
+} as const;
 
 function fail(message: string): never {
   process.stderr.write(`bench: ${message}\n`);
   process.exit(2);
+}
+
+function readOptions() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    return fail(messageOf(error));
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function loadOrFail(file: string): Results {
+  try {
+    return load(file);
+  } catch (error) {
+    return fail(`--from: ${messageOf(error)}`);
+  }
 }
 
 function chosen<T extends { readonly name: string }>(
@@ -66,10 +83,11 @@ function versionOf({ name, version }: Server): string {
   try {
     return `${name}: ${version()}`;
   } catch (error) {
-    return `${name}: ${error instanceof Error ? error.message : error}`;
+    return `${name}: ${messageOf(error)}`;
   }
 }
 
+const options = readOptions();
 const planned: Plan = {
   servers:
     options.servers === undefined
@@ -84,6 +102,7 @@ const planned: Plan = {
   idleConnections: count("idle", options.idle),
   say: (text) => process.stderr.write(`bench: ${text}\n`),
 };
+const format = options.json ? "json" : options.svg ? "svg" : "text";
 const cases = options.cases === undefined ? CASES : chosen("case", CASES, options.cases);
 
 async function main(): Promise<void> {
@@ -93,35 +112,33 @@ async function main(): Promise<void> {
     process.stdout.write(`cases: ${names(CASES)}\nservers: ${names(SERVERS)}\n`);
     return;
   }
-  execFileSync(join(import.meta.dirname, "setup.sh"), { stdio: ["ignore", "inherit", "inherit"] });
-  const rows: Row[] = [];
-  for (const each of cases) {
-    rows.push(...(await each.measure(planned)));
-    write(rows); // what is measured is kept, whatever comes
+  if (options.from !== undefined) {
+    process.stdout.write(render(loadOrFail(options.from))[format]);
+    return;
   }
-  const { text, json, missed } = write(rows);
-  process.stdout.write(options.json ? json : text);
-  if (options.check && missed > 0) process.exitCode = 1;
+  execFileSync(join(import.meta.dirname, "setup.sh"), { stdio: ["ignore", "inherit", "inherit"] });
+  const rendered = await measureAll();
+  process.stdout.write(rendered[format]);
+  if (options.check && rendered.missedGoals > 0) process.exitCode = 1;
 }
 
-const results = join(ROOT, "bench/results");
-const stamp = new Date().toISOString().replaceAll(/[:.]/g, "-");
-
-function write(rows: readonly Row[]): { text: string; json: string; missed: number } {
-  const lines = summarize(rows);
-  const goals = verdicts(lines);
-  const { rounds, seconds, workers, servers } = planned;
+async function measureAll(): Promise<Rendered> {
+  const { rounds, seconds, workers, servers, say } = planned;
   const about = `${rounds} rounds of ${seconds} s, ${workers} workers, ${cpus().length} processors shared with the load`;
-  const versions = servers.map(versionOf);
-  const head = `\`node bench/run.ts ${process.argv.slice(2).join(" ")}\`: ${about}. ${versions.join("; ")}.`;
-  const tables = goals.length === 0 ? [markdown(lines)] : [markdownOfGoals(goals), markdown(lines)];
-  const text = `${[head, ...tables].join("\n\n")}\n`;
-  const json = `${JSON.stringify({ command: process.argv.slice(2), about, versions, goals, lines, rows }, null, 2)}\n`;
-  mkdirSync(results, { recursive: true });
-  writeFileSync(join(results, `${stamp}.md`), text);
-  writeFileSync(join(results, `${stamp}.json`), json);
-  writeFileSync(join(results, `${stamp}.svg`), plot(about, groupsOf(lines)));
-  return { text, json, missed: goals.filter(({ isMet }) => !isMet).length };
+  const run = { command: process.argv.slice(2), about, versions: servers.map(versionOf) };
+  const stamp = new Date().toISOString().replaceAll(/[:.]/g, "-");
+  const rows: Row[] = [];
+  for (const each of cases) {
+    try {
+      rows.push(...(await each.measure(planned)));
+    } catch (error) {
+      say(`${each.name}: ${messageOf(error)}`);
+      process.exitCode = 1;
+    }
+    // What is measured is kept, whatever comes.
+    save(join(ROOT, "bench/results"), stamp, render({ ...run, rows }));
+  }
+  return render({ ...run, rows });
 }
 
 await main();

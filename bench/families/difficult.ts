@@ -75,6 +75,7 @@ async function compare(
   const settle = (): Promise<unknown> => runLoad({ ...load, seconds: 1 });
   await settle();
   const without = await runLoad(load);
+  if (without.requestsPerSecond === 0) throw new Error("no request was answered, also without them");
   const before = treeBytes(served.pids);
   const crowd = await connectAll(served.url, classes);
   try {

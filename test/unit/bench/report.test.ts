@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { markdown, markdownOfGoals, summarize, verdicts } from "../../../bench/report.ts";
+import { markdown, markdownOfGoals, markdownOfRatios, summarize, verdicts } from "../../../bench/report.ts";
+import { load, render, save } from "../../../bench/results.ts";
 import type { Plan, Row } from "../../../bench/rows.ts";
 import { Rows } from "../../../bench/rows.ts";
 import { SERVERS } from "../../../bench/servers.ts";
@@ -39,6 +43,26 @@ describe("the table", () => {
   it("says in the row of a server that fails why it has no value", () => {
     const table = markdown(summarize([row({ server: "bjoern", failure: "did not start: a | b" })]));
     assert.match(table, /\| bjoern \| – \| requests\/s \|.*\| 0 \| {2}\| did not start: a \/ b \|$/m);
+  });
+});
+
+describe("the table of ratios", () => {
+  it("has a line a case and a column a server, with its errors", () => {
+    const table = markdownOfRatios(
+      summarize([
+        row({ server: "tunicorn", values: [300] }),
+        row({ server: "granian", values: [200], errors: 7 }),
+        row({ server: "bjoern", failure: "did not start" }),
+        row({ server: "tunicorn", setting: "1 connection", values: [50] }),
+        row({ server: "granian", setting: "1 connection", values: [100] }),
+      ]),
+    );
+    assert.deepEqual(table.split("\n"), [
+      "| case | Tunicorn | × granian | × bjoern |",
+      "|---|---|---|---|",
+      "| hello, 64 connections | 300 requests/s | 1.50 (7 errors) | – |",
+      "| hello, 1 connection | 50.0 requests/s | 0.50 |  |",
+    ]);
   });
 });
 
@@ -111,5 +135,22 @@ describe("the rows of a case", () => {
     await rows.attempt(failing, () => Promise.reject(new Error("no\nanswer")));
     await rows.attempt(failing, () => Promise.reject(new Error("another")));
     assert.deepEqual([failing.failure, failing.values], ["no answer", []]);
+  });
+});
+
+describe("the results of a run", () => {
+  it("are the same when they are made anew of their JSON, and of no other", () => {
+    const directory = mkdtempSync(join(tmpdir(), "bench-"));
+    const rows = [
+      row({ server: "tunicorn", values: [300] }),
+      row({ server: "granian", failure: "did not start" }),
+    ];
+    const rendered = render({ command: ["--quick"], about: "2 workers", versions: ["granian 2"], rows });
+    save(directory, "run", rendered);
+    assert.deepEqual(render(load(join(directory, "run.json"))), rendered);
+    assert.match(rendered.text, /^`node bench\/run\.ts --quick`: 2 workers\. granian 2\.$/m);
+    writeFileSync(join(directory, "other.json"), "{}");
+    assert.throws(() => load(join(directory, "other.json")), /other\.json is not of a run of the benchmark/);
+    rmSync(directory, { recursive: true });
   });
 });

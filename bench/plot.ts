@@ -49,7 +49,8 @@ export function plot(title: string, groups: readonly Group[]): string {
   }
   const scale = unitX(1);
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y + 12}" viewBox="0 0 ${WIDTH} ${y + 12}" font-family="${FONT}" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="${WIDTH}" height="${y + 12}" viewBox="0 0 ${WIDTH} ${y + 12}" font-family="${FONT}" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="100%" height="100%" rx="8" fill="#ffffff"/>`,
     text(24, 28, title, 'font-size="16" font-weight="600"'),
     text(

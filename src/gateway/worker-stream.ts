@@ -24,9 +24,12 @@ export class WorkerStream implements ReplySink {
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #isKept = false;
   readonly #dispatcher: Dispatcher;
+  readonly #onNamed: () => void;
 
-  constructor(open: OpenSocket, dispatcher: Dispatcher) {
+  /** `onNamed` is called when it has said whose it is. */
+  constructor(open: OpenSocket, dispatcher: Dispatcher, onNamed: () => void) {
     this.#dispatcher = dispatcher;
+    this.#onNamed = onNamed;
     this.#reader = new ReplyReader(this);
     this.#socket = open({
       buffer: () => this.#freeBuffer(),
@@ -59,6 +62,7 @@ export class WorkerStream implements ReplySink {
       if (frame.status !== PROTOCOL_VERSION) throw new Error(`worker speaks queue protocol ${frame.status}`);
       this.pid = frame.contentLength;
       this.age = frame.ticket;
+      this.#onNamed();
       return;
     }
     this.#dispatcher.onReplyFrame(this, frame, bytes, start, end, complete);
@@ -116,13 +120,19 @@ export class WorkerStreams {
   }
 
   #add(open: OpenSocket, dispatcher: Dispatcher): void {
-    const stream = new WorkerStream(open, dispatcher);
+    // Whoever waits for a process's last stream waits for those without a name too: until they have one.
+    const stream = new WorkerStream(open, dispatcher, () => this.#settle());
     this.#streams.add(stream);
     stream.onClose(() => {
       this.#streams.delete(stream);
-      const settled = this.#onClosed.filter(({ pid }) => !this.#hasOpen(pid));
-      this.#onClosed = this.#onClosed.filter((each) => !settled.includes(each));
-      for (const { callback } of settled) callback();
+      this.#settle();
     });
+  }
+
+  #settle(): void {
+    if (this.#onClosed.length === 0) return;
+    const settled = this.#onClosed.filter(({ pid }) => !this.#hasOpen(pid));
+    this.#onClosed = this.#onClosed.filter((each) => !settled.includes(each));
+    for (const { callback } of settled) callback();
   }
 }

@@ -118,6 +118,7 @@ export class Traffic {
     if (connection === undefined) return;
     for (let left = random.between(1, 40); left > 0 && !this.#isOver; left--) {
       const outcome = await this.#exchange(connection, random.pick(KEPT));
+      if (typeof outcome === "number") await this.#expectNothingMore(connection);
       if (outcome !== "right" || connection.isClosing === true) break;
       await pause(random.below(THINK_MS));
     }
@@ -128,7 +129,7 @@ export class Traffic {
     const connection = await this.#connect(random.pick(this.#addresses));
     if (connection === undefined) return;
     const outcome = await this.#exchange(connection, random.pick(KEPT), "Connection: close\r\n");
-    if (outcome === "right") await this.#expectNothingMore(connection);
+    if (outcome === "right" || typeof outcome === "number") await this.#expectNothingMore(connection);
     connection.client.close();
   }
 

@@ -111,7 +111,11 @@ class Queue {
     this.dispatcher.capacity = capacity;
     this.#fifo = openSync(join(this.#directory, TICKETS_FILE), constants.O_RDONLY | constants.O_NONBLOCK);
     this.#board = openSync(join(this.#directory, SCOREBOARD_FILE), "r+");
-    this.#stream = new WorkerStream(() => new Socket(), this.dispatcher);
+    this.#stream = new WorkerStream(
+      () => new Socket(),
+      this.dispatcher,
+      () => {},
+    );
     t.after(() => this.#close());
   }
 

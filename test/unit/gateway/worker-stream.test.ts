@@ -225,7 +225,11 @@ describe("a reply stream", () => {
 
   it("is refused when it is of another version of the protocol", async (t) => {
     const gateway = await Gateway.open(t);
-    const stream = new WorkerStream(() => new Socket(), gateway.dispatcher);
+    const stream = new WorkerStream(
+      () => new Socket(),
+      gateway.dispatcher,
+      () => {},
+    );
     const bytes = hello(PID);
     bytes.writeUInt16LE(PROTOCOL_VERSION + 1, FRAME.status);
     const read = (): void => new ReplyReader(stream).read(bytes);
@@ -234,6 +238,20 @@ describe("a reply stream", () => {
 });
 
 describe("a dead process", () => {
+  it("is not waited for any longer when the stream without a name turns out to be another's", async (t) => {
+    const gateway = await Gateway.open(t);
+    const other = await gateway.worker();
+    await gateway.caughtUp();
+    let isDone = false;
+    const done = gateway.whenClosed(PID).then(() => {
+      isDone = true;
+    });
+    await gateway.caughtUp();
+    assert.equal(isDone, false, "it may be its own");
+    other.write(hello(PID + 1));
+    await done;
+  });
+
   it("has no stream open when it never had one", async (t) => {
     const gateway = await Gateway.open(t);
     (await gateway.worker()).write(hello(PID));

@@ -5,7 +5,15 @@
  * themselves. Only processes below our own child are ever signalled.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { livingGroup, runDirectories } from "../server/support/server.ts";
@@ -213,13 +221,24 @@ export function childrenOf(pid: number): number[] {
   return readOrNothing(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
 }
 
-/** The number of its open sockets and files, without what Node and Python open for themselves; 0 when it is gone. */
-export function descriptorsOf(pid: number): number {
+/** The number of its open sockets and files, without what Node and Python open for themselves; undefined when it is gone. */
+export function maybeDescriptorsOf(pid: number): number | undefined {
+  const directory = `/proc/${pid}/fd`;
+  let names: readonly string[];
   try {
-    const targets = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    return targets.filter((target) => /^(socket:|\/(?!dev\/(?!shm)))/.test(target)).length;
+    names = readdirSync(directory);
   } catch {
-    return 0; // it has just left, or the descriptor has
+    return undefined;
+  }
+  const targets = names.map((fd) => maybeTarget(join(directory, fd)));
+  return targets.filter((target) => /^(socket:|\/(?!dev\/(?!shm)))/.test(target)).length;
+}
+
+function maybeTarget(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return ""; // it was closed just now
   }
 }
 

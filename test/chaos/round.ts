@@ -22,7 +22,7 @@ import type { Address } from "../support/client.ts";
 import { eventually } from "../support/wait.ts";
 import { Random } from "../unit/random.ts";
 import { FAULTS, type Fault, type Scene } from "./faults.ts";
-import { descriptorsOf, Instance, isAlive, type Plan } from "./instance.ts";
+import { Instance, isAlive, maybeDescriptorsOf, type Plan } from "./instance.ts";
 import { Ledger } from "./ledger.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -196,11 +196,11 @@ class Round {
     const least = { arbiter: 1e9, gateway: 1e9, worker: 1e9 };
     for (let look = 0; look < 10; look++) {
       const { gateways, workers } = this.#instance.processes();
-      least.arbiter = Math.min(least.arbiter, descriptorsOf(this.#instance.arbiter));
+      least.arbiter = Math.min(least.arbiter, mostOf([this.#instance.arbiter]));
       // Without the stream that each thread of a worker has to it.
       const streams = workers.length * this.#instance.plan.threads;
-      least.gateway = Math.min(least.gateway, ...gateways.map((pid) => descriptorsOf(pid) - streams));
-      least.worker = Math.min(least.worker, Math.max(...workers.map(descriptorsOf)));
+      least.gateway = Math.min(least.gateway, mostOf(gateways) - streams);
+      least.worker = Math.min(least.worker, mostOf(workers));
       await pause(100);
     }
     return least;
@@ -232,6 +232,11 @@ interface Descriptors {
   readonly arbiter: number;
   readonly gateway: number;
   readonly worker: number;
+}
+
+/** Of one that has just left nothing is known. */
+function mostOf(pids: readonly number[]): number {
+  return Math.max(...pids.map((pid) => maybeDescriptorsOf(pid) ?? Number.POSITIVE_INFINITY));
 }
 
 function planOf({ threads }: RoundOptions, random: Random): Plan {

@@ -1,6 +1,6 @@
 /**
- * A moment of the chaos suite (test/chaos/round.ts, which has its promises): every fault that takes no long time, once. `npm run chaos`
- * has the others, and goes on for as long as one likes.
+ * A moment of the chaos suite (test/chaos/round.ts, which has its promises): some of the faults that take no long time. `npm run chaos`
+ * has all, and goes on for as long as one likes.
  */
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
@@ -14,6 +14,7 @@ after(async () => {
   await cleanUp();
 });
 
+const STEPS = 6;
 const QUICK = FAULTS.filter(({ isSlow }) => isSlow !== true);
 
 describe("while processes are killed, settings change and disks fill up, every promise is kept:", () => {
@@ -22,16 +23,16 @@ describe("while processes are killed, settings change and disks fill up, every p
     ["workers with threads", 2, 4],
   ] as const) {
     it(name, async () => {
-      // Each takes half of the faults; which, the seed says.
+      // The seed says which come; the two together have most of them.
       const { violations, steps, log, asked } = await runRound({
         seed,
         threads,
         faults: QUICK,
         disk: NO_SMALL_DISK === false ? smallDisk("48m") : null,
-        goesOn: (nr) => nr < QUICK.length / 2,
+        goesOn: (nr) => nr < STEPS,
       });
       assert.deepEqual(violations, [], `seed ${seed}:\n${steps.join("\n")}\nlog:\n${log}`);
-      assert.ok(asked > 1000, `only ${asked} requests`);
+      assert.ok(asked > 500, `only ${asked} requests`);
     });
   }
 });

@@ -2,10 +2,12 @@
  * Logs whose way Python decides, beside real Gunicorn's: logging configurations, logger classes and syslog. Lines of several
  * processes are compared without their order.
  */
-import { createSocket, type Socket } from "node:dgram";
+import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, describe, it } from "node:test";
 import { ask } from "../support/client.ts";
 import { APPS, cleanUp, ofBoth, PROGRAMS, Running, temporaryDirectory } from "../support/programs.ts";
@@ -13,7 +15,7 @@ import { eventually } from "../support/wait.ts";
 import { Differences, type Explanations } from "./support/differences.ts";
 
 const differences = new Differences("log configuration");
-const closing: (Socket | Server)[] = [];
+const closing: { close(): unknown }[] = [];
 
 after(async () => {
   await cleanUp();
@@ -21,6 +23,8 @@ after(async () => {
 });
 
 const CWD = join(APPS, "logging");
+const PYTHON = join(import.meta.dirname, "../../.venv/bin/python");
+const DATAGRAMS = join(import.meta.dirname, "support/unix_datagrams.py");
 const COMMON = ["--bind", "127.0.0.1:0", "--pythonpath", APPS];
 const REQUESTS = [
   "GET /hello?a=1 HTTP/1.1\r\nUser-Agent: agent\r\nX-A: 1\r\nAuthorization: Basic dXNlcjpwYXNz",
@@ -122,6 +126,8 @@ const TRANSPORTS: readonly [string, () => Promise<{ readonly address: string; re
   ["UDP", udpServer],
   ["TCP", tcpServer],
   ["a Unix stream socket", unixServer],
+  ["a Unix datagram socket", () => unixDatagramServer("#dgram")],
+  ["a Unix datagram socket, without its kind", () => unixDatagramServer("")],
 ];
 
 describe("syslog", () => {
@@ -182,6 +188,20 @@ async function unixServer(): ReturnType<(typeof TRANSPORTS)[number][1]> {
   server.listen(path);
   await once(server, "listening");
   return { address: `unix://${path}#stream`, got };
+}
+
+async function unixDatagramServer(kind: string): ReturnType<(typeof TRANSPORTS)[number][1]> {
+  const path = join(temporaryDirectory(), "syslog");
+  const receiver = spawn(PYTHON, ["-I", DATAGRAMS, path], { stdio: ["pipe", "pipe", "inherit"] });
+  closing.push({ close: () => receiver.stdin.end() });
+  const lines = createInterface(receiver.stdout);
+  // Without it an early end of the receiver would leave the test waiting.
+  const ended = once(receiver, "exit").then(() => Promise.reject(new Error("the receiver has ended")));
+  await Promise.race([once(lines, "line"), ended]);
+  ended.catch(() => {});
+  const got: string[] = [];
+  lines.on("line", (line) => got.push(JSON.parse(line)));
+  return { address: `unix://${path}${kind}`, got };
 }
 
 function streamServer(): { readonly server: Server; readonly got: string[] } {

@@ -92,7 +92,6 @@ export class Arbiter implements GenerationEvents {
   readonly #children: Children;
   readonly #scoreboard: ScoreboardReader;
   readonly #supervision: Supervision;
-  readonly #backOff = new BackOff();
   readonly #zygoteBackOff = new BackOff();
   readonly #gateways: Gateways;
   readonly #generations = new Set<Generation>();
@@ -406,7 +405,7 @@ export class Arbiter implements GenerationEvents {
     this.#gateways.setCapacity(this.#children.capacity);
     if (generation.importFailed !== null) this.#code?.watchTree(generation.importFailed * 1e3);
     if (generation.readyCount < generation.target) return;
-    this.#backOff.reset();
+    generation.backOff.reset();
     if (generation === this.#next?.generation) this.#takeOver(generation, this.#next.rebinding);
     else if (!this.#hasServed && !this.#shutdown.hasBegun) this.#onServing();
   }
@@ -518,14 +517,14 @@ export class Arbiter implements GenerationEvents {
   }
 
   #manageAfterPause(generation: Generation): void {
-    this.#backOff.failed(() => {
+    generation.backOff.failed(() => {
       if (!this.#shutdown.isLeaving) generation.manage();
     });
   }
 
   /** Where workers do not boot, none is forked for another reason either before the pause is over. */
   onVacancy(generation: Generation): void {
-    if (!this.#shutdown.isLeaving && !this.#backOff.isWaiting) generation.manage();
+    if (!this.#shutdown.isLeaving && !generation.backOff.isWaiting) generation.manage();
   }
 
   onGone(generation: Generation, reason: string): void {

@@ -11,6 +11,7 @@ import { PythonObject } from "../settings/python-object.ts";
 import type { Setting } from "../settings/setting.ts";
 import { SETTINGS } from "../settings/table.ts";
 import { VERSION } from "../version.ts";
+import { BackOff } from "./back-off.ts";
 import type { Children, Worker } from "./children.ts";
 import { pythonLogSettings } from "./gateway-settings.ts";
 import { Retirement } from "./retirement.ts";
@@ -59,6 +60,8 @@ export class Generation {
   target: number;
   isPrepared = false;
   readonly retirement: Retirement;
+  /** Of its workers; the next generation may be the remedy, and does not wait. */
+  readonly backOff = new BackOff();
   /** Up to the first worker that is ready. */
   readonly steps: Steps;
   /** Known once it is prepared. */

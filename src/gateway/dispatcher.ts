@@ -245,7 +245,8 @@ export class Dispatcher {
       return;
     }
     queued.exchange.queuedMs = frame.claimed - queued.enqueuedMs;
-    if (queued.exchange.onReplyFrame(stream, frame, bytes, start, end, complete)) this.#answered(queued);
+    if (queued.exchange.onReplyFrame(stream, frame, bytes, start, end, complete))
+      this.#replied(queued, stream);
   }
 
   onReplyMore(
@@ -257,7 +258,12 @@ export class Dispatcher {
     complete: boolean,
   ): void {
     const queued = this.#queued.get(ticket);
-    if (queued?.exchange.onReplyMore(stream, bytes, start, end, complete)) this.#answered(queued);
+    if (queued?.exchange.onReplyMore(stream, bytes, start, end, complete)) this.#replied(queued, stream);
+  }
+
+  #replied(queued: Queued, stream: WorkerStream): void {
+    stream.onReplyEnded();
+    this.#answered(queued);
   }
 
   #answered(queued: Queued): void {

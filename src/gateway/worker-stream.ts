@@ -23,6 +23,7 @@ export class WorkerStream implements ReplySink {
   readonly #reader: ReplyReader;
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #isKept = false;
+  #isPaused = false;
   readonly #dispatcher: Dispatcher;
   readonly #onNamed: () => void;
 
@@ -81,11 +82,18 @@ export class WorkerStream implements ReplySink {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.#socket.resume();
+  }
+
+  /** The end of a reply may lie in the bytes that it was paused with; the next one is for another client. */
+  onReplyEnded(): void {
+    if (this.#isPaused) this.resume();
   }
 }
 

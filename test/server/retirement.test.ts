@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
 import { Load } from "./support/load.ts";
-import { Server } from "./support/server.ts";
+import { launch, Server } from "./support/server.ts";
 
 after(cleanUp);
 
@@ -88,13 +88,14 @@ def application(environ, start_response):
 });
 
 describe("an application that can no longer be imported", () => {
-  it("is tried again after pauses, while the workers that have it serve on", async (t) => {
-    const cwd = temporaryDirectory();
-    const app = join(cwd, "fragile.py");
-    const GOOD = `def application(environ, start_response):
+  const GOOD = `def application(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 `;
+
+  it("is tried again after pauses, while the workers that have it serve on", async (t) => {
+    const cwd = temporaryDirectory();
+    const app = join(cwd, "fragile.py");
     writeFileSync(app, GOOD);
     const server = await Server.start(t, ["--workers", "2", "fragile"], {
       cwd,
@@ -111,5 +112,17 @@ describe("an application that can no longer be imported", () => {
     writeFileSync(app, GOOD);
     await server.running.stderr.count(/Booting worker/, before + 1);
     assert.deepEqual(await load.stop(), []);
+  });
+
+  it("is not waited for by a reload, whatever pause it has come to", async (t) => {
+    const cwd = temporaryDirectory();
+    const app = join(cwd, "fragile.py");
+    writeFileSync(app, "import os\nos._exit(1)\n");
+    const running = launch(t, ["--bind", "127.0.0.1:0", "fragile"], { cwd, trouble: /exited with code 1/ });
+    await running.stderr.count(/exited with code 1/, 4); // the next pause is of four seconds
+    writeFileSync(app, GOOD);
+    running.signal("SIGHUP");
+    await running.stderr.find(/Generation 2 is ready/);
+    assert.equal(running.stderr.text.match(/exited with code 1/g)?.length, 4);
   });
 });

@@ -32,6 +32,8 @@ class Request implements Exchange {
   queuedMs = Number.NaN;
   isAnswering = false;
   isAnswered = false;
+  /** Its client takes nothing more, and its reply is at its end. */
+  isPausing = false;
   /** Where its frame lay. */
   memory: ArrayBufferLike | null = null;
   readonly answer: Promise<{ stream: WorkerStream; payload: string }>;
@@ -51,6 +53,7 @@ class Request implements Exchange {
     end: number,
   ): boolean {
     this.isAnswered = true;
+    if (this.isPausing) stream.pause();
     this.memory = bytes.buffer;
     this.#resolve({ stream, payload: bytes.toString("latin1", start, end) });
     return true;
@@ -200,6 +203,17 @@ describe("a reply stream", () => {
     assert.equal(second.isAnswered, false);
     stream.resume();
     assert.equal((await second.answer).payload, "kept back");
+  });
+
+  it("is not left paused by a reply that is over", async (t) => {
+    const gateway = await Gateway.open(t);
+    const [first, second] = [gateway.request(), gateway.request()];
+    first.isPausing = true;
+    const worker = await gateway.worker();
+    worker.write(Buffer.concat([hello(PID), frame(FRAME_WHOLE, first.ticket)]));
+    await first.answer;
+    worker.write(frame(FRAME_WHOLE, second.ticket, "for another client"));
+    assert.equal((await second.answer).payload, "for another client");
   });
 
   it("reads into the same memory again, unless the receiver keeps what it got", async (t) => {

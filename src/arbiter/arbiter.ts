@@ -372,8 +372,7 @@ export class Arbiter implements GenerationEvents {
     else this.#announce();
   }
 
-  /** Those of the application. */
-  /** As in the log. */
+  /** Those of the application, as in the log. */
   get addresses(): string[] {
     return this.#listeners.filter(({ info }) => !info.isHealth).map(listenerText);
   }

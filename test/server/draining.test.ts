@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { fieldValue } from "../support/client.ts";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
+import { eventually } from "../support/wait.ts";
 import { HeldRequest, letGo } from "./support/held-request.ts";
 import { Server } from "./support/server.ts";
 
@@ -14,7 +15,16 @@ describe("TERM", () => {
     const directory = temporaryDirectory();
     const held = await HeldRequest.begin(server, directory, "working");
     server.signal("SIGTERM");
-    await server.running.stderr.find(/Handling signal: term/);
+    // The gateway has heard of it when nobody can connect any more.
+    await eventually(() =>
+      server.connect().then(
+        (client) => {
+          client.close();
+          return false;
+        },
+        () => true,
+      ),
+    );
     letGo(directory);
     const response = await held.maybeResponse();
     assert.equal(response?.body, "held working");
@@ -31,9 +41,12 @@ describe("drain_delay", () => {
     assert.equal(fieldValue((await kept.maybeResponse("GET"))?.fields ?? [], "connection"), "keep-alive");
     server.signal("SIGTERM");
     await server.running.stderr.find(/Stopping in 2 s; connections are accepted until then/);
-    const response = await server.request("GET /echo/after HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert.equal(response.body, "/echo/after");
-    assert.equal(fieldValue(response.fields, "connection"), "close");
+    // The gateway hears of it a moment later.
+    await eventually(async () => {
+      const response = await server.request("GET /echo/after HTTP/1.1\r\nHost: x\r\n\r\n");
+      assert.equal(response.body, "/echo/after");
+      return fieldValue(response.fields, "connection") === "close";
+    });
     kept.send("GET /echo/again HTTP/1.1\r\nHost: x\r\n\r\n");
     const again = await kept.maybeResponse("GET");
     assert.equal(again?.body, "/echo/again");

@@ -330,7 +330,11 @@ export class Arbiter implements GenerationEvents {
       this.#code?.close();
       this.#code = null;
       if (!loaded.settings.reload) return;
-      this.#code = new CodeWatch(loaded, (path) => this.#onCodeChanged(path));
+      this.#code = new CodeWatch(
+        loaded,
+        (path) => this.#onCodeChanged(path),
+        ({ message }) => this.#log.warning(`Not watched: ${message}. Try --reload-engine poll`),
+      );
       this.#log.warning("Reloader is on. Use in development only!");
     }
     this.#code.addImported([...imported]);

@@ -35,6 +35,7 @@ export class CodeWatch {
   readonly #launchDirectory: string;
   readonly #directory: string;
   readonly #onChanged: (path: string) => void;
+  readonly #onProblem: (error: Error) => void;
   readonly #watched = new Set<string>();
   /** When each file had been modified as it was imported, ms; gone once it is watched. */
   readonly #importedMs = new Map<string, number>();
@@ -45,8 +46,13 @@ export class CodeWatch {
   #settling: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  /** `onChanged` is called once for changes that come together. */
-  constructor({ settings, resolved, file }: Loaded, onChanged: (path: string) => void) {
+  /** `onChanged` is called once for changes that come together, `onProblem` for what cannot be watched. */
+  constructor(
+    { settings, resolved, file }: Loaded,
+    onChanged: (path: string) => void,
+    onProblem: (error: Error) => void,
+  ) {
+    this.#onProblem = onProblem;
     this.#wanted = wantedBy(settings);
     this.#usePolling = settings.reload_engine === "poll";
     this.#launchDirectory = resolved.launchDirectory;
@@ -156,7 +162,7 @@ export class CodeWatch {
         if (event === "addDir" || event === "unlinkDir") return;
         if (event !== "add" || isChanged(path, stats)) this.#note(path);
       })
-      .on("error", () => {}); // what cannot be watched may be gone again
+      .on("error", (error) => this.#onProblem(error as Error));
   }
 
   #note(path: string): void {

@@ -213,8 +213,8 @@ export function childrenOf(pid: number): number[] {
   return readOrNothing(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
 }
 
-/** The number of its open sockets and files, without what Node and Python open for themselves; undefined when it is gone. */
-export function maybeDescriptorsOf(pid: number): number | undefined {
+/** Its open sockets and files, without what Node and Python open for themselves; undefined when it is gone. */
+export function maybeDescriptorsOf(pid: number): readonly string[] | undefined {
   const directory = `/proc/${pid}/fd`;
   let names: readonly string[];
   try {
@@ -223,7 +223,7 @@ export function maybeDescriptorsOf(pid: number): number | undefined {
     return undefined;
   }
   const targets = names.map((fd) => maybeTarget(join(directory, fd)));
-  return targets.filter((target) => /^(socket:|\/(?!dev\/(?!shm)))/.test(target)).length;
+  return targets.filter((target) => /^(socket:|\/(?!dev\/(?!shm)))/.test(target));
 }
 
 function maybeTarget(link: string): string {

@@ -30,6 +30,8 @@ const LIVENESS_MS = 60_000;
 const WARM_UP_ANSWERS = 300;
 const LONGEST_PAUSE_MS = 400;
 const TICK_MS = 10;
+/** Gateways that may be leaving at the same time. */
+const MOST_LEAVING = 3;
 const LONGEST_DELAY_MS = 50;
 /** Of which a second fault joins the first. */
 const ONE_IN = 3;
@@ -127,10 +129,12 @@ class Round {
     await traffic.stop();
     const after = await this.#settled(addresses, 2);
     for (const name of ["arbiter", "gateway", "worker"] as const) {
-      // What a worker has of a gateway that has left, it lets go when there is another.
-      const stale = name === "worker" ? this.#instance.plan.threads + 1 : 0;
+      // What a worker has of gateways that have left, it lets go when there is another.
+      const stale = name === "worker" ? MOST_LEAVING * (this.#instance.plan.threads + 1) : 0;
       if (after[name] > before[name] + stale)
-        this.#ledger.complain(`descriptors of ${name}: ${before[name]} before, ${after[name]} after`);
+        this.#ledger.complain(
+          `descriptors of ${name}: ${before[name]} before, ${after[name]} after: ${this.#describe(name)}`,
+        );
     }
     await this.#stop(addresses);
   }
@@ -187,6 +191,12 @@ class Round {
     return this.#leastDescriptors();
   }
 
+  #describe(name: keyof Descriptors): string {
+    const { gateways, workers } = this.#instance.processes();
+    const pids = { arbiter: [this.#instance.arbiter], gateway: gateways, worker: workers }[name];
+    return pids.map((pid) => `${pid} ${maybeDescriptorsOf(pid)?.toSorted().join(" ")}`).join("; ");
+  }
+
   /** Of a gateway its arena and its socket; of a request its body. */
   #files(): readonly string[] {
     const spooled = readdirSync(this.#spool, { recursive: true, encoding: "utf8" });
@@ -238,7 +248,7 @@ interface Descriptors {
 
 /** Of one that has just left nothing is known. */
 function mostOf(pids: readonly number[]): number {
-  return Math.max(...pids.map((pid) => maybeDescriptorsOf(pid) ?? Number.POSITIVE_INFINITY));
+  return Math.max(...pids.map((pid) => maybeDescriptorsOf(pid)?.length ?? Number.POSITIVE_INFINITY));
 }
 
 function planOf({ threads }: RoundOptions, random: Random): Plan {

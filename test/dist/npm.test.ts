@@ -20,7 +20,7 @@ before(async () => {
 
 const PROGRAM = `
 import { once } from "node:events";
-import { type ServeOptions, serve, TunicornError, VERSION } from "tunicorn";
+import { defineConfig, type ServeOptions, serve, TunicornError, VERSION } from "tunicorn";
 
 const options: ServeOptions = { app: "app:app", cwd: ${JSON.stringify(join(EXAMPLES, "flask_app"))}, bind: "127.0.0.1:0" };
 const server = await serve({ ...options, workers: 2, preload_app: true, timeout: 30, raw_env: ["A=b"], quiet: true });
@@ -33,6 +33,9 @@ await server.close();
 console.log("exit", (await exit)[0]);
 
 async function never(): Promise<void> {
+  defineConfig({ workers: 2, bind: ["127.0.0.1:0"], accesslog: "-" });
+  // @ts-expect-error: a number
+  defineConfig({ workers: "2" });
   // @ts-expect-error: there is no application
   await serve({ bind: "127.0.0.1:0" });
   // @ts-expect-error: no such setting

@@ -123,6 +123,21 @@ describe("what pip has installed", () => {
     assert.equal((await server.running.waitForExit()).code, 0);
   });
 
+  it("reads its settings from TypeScript and from pyproject.toml", async (t) => {
+    const directory = telling();
+    const toml = '[tool.tunicorn]\nproc_name = "toml"\n';
+    writeFileSync(join(directory, "pyproject.toml"), toml);
+    const first = await start(t, directory, "app:app");
+    await first.child(/tunicorn: worker \[toml\]/);
+    const typescript = `
+      import { defineConfig, type TunicornConfig } from "tunicorn";
+      const config: TunicornConfig = { proc_name: "typed" };
+      export default defineConfig(config);`;
+    writeFileSync(join(directory, "tunicorn.config.ts"), typescript);
+    const second = await start(t, directory, "app:app");
+    await second.child(/tunicorn: worker \[typed\]/);
+  });
+
   it("watches the code with a package that has come with it", async (t) => {
     const directory = telling();
     const server = await start(t, directory, "--log-level", "debug", "--reload", "app:app");

@@ -89,13 +89,25 @@ export class CodeWatch {
     if (this.#isClosed || this.#watched.has(path)) return;
     this.#watched.add(path);
     this.#importedMs.set(path, modifiedMs);
-    this.#files ??= this.#watch((seen) => {
-      const importedMs = this.#importedMs.get(seen);
-      this.#importedMs.delete(seen);
-      const nowMs = statSync(seen, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-      return importedMs === undefined || Math.abs(nowMs - importedMs) > SAME_MS;
-    });
+    this.#files ??= this.#watch((seen) => this.#isFirstSeenChanged(seen));
     void this.#files.then((watcher) => watcher.add(path));
+  }
+
+  #isFirstSeenChanged(path: string): boolean {
+    if (!this.#importedMs.has(path)) return true;
+    if (this.#hasChangedSinceImport(path)) return true;
+    // With polling the watcher's own first look comes later than this one.
+    setTimeout(() => {
+      if (this.#hasChangedSinceImport(path)) this.#note(path);
+      this.#importedMs.delete(path);
+    }, 2 * POLL_MS);
+    return false;
+  }
+
+  #hasChangedSinceImport(path: string): boolean {
+    const importedMs = this.#importedMs.get(path);
+    const nowMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return importedMs !== undefined && Math.abs(nowMs - importedMs) > SAME_MS;
   }
 
   /** All code below the working directory; what has changed since then has changed. */
@@ -167,6 +179,7 @@ export class CodeWatch {
 
   #note(path: string): void {
     if (this.#isClosed) return;
+    this.#importedMs.delete(path);
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => this.#onChanged(path), SETTLE_MS);
   }

@@ -106,6 +106,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     write_timeout: settings.write_timeout,
     max_queue: settings.max_queue,
     queue_timeout: settings.queue_timeout,
+    busy_poll: settings.busy_poll,
     forwarded_allow_ips: settings.forwarded_allow_ips,
     secure_scheme_headers: settings.secure_scheme_headers,
     forwarder_headers: settings.forwarder_headers,

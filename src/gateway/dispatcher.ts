@@ -16,6 +16,7 @@ import { arenaFile, SCOREBOARD_FILE, TICKETS_FILE } from "../queue/layout.ts";
 import type { FrameHeader } from "../queue/reply-reader.ts";
 import { TicketTable } from "../queue/ticket-table.ts";
 import { TicketWriter } from "../queue/ticket-writer.ts";
+import type { BusyPoll } from "./busy-poll.ts";
 import { ClaimWatch } from "./claim-watch.ts";
 import { monotonicMs } from "./clock.ts";
 import type { WorkerStream } from "./worker-stream.ts";
@@ -89,6 +90,7 @@ export class Dispatcher {
   readonly #claims: ClaimWatch;
   readonly #age: number;
   readonly #bounds: QueueBounds;
+  readonly #busyPoll: BusyPoll;
   readonly #queued = new TicketTable<Queued>();
   readonly #withdrawn: Withdrawn[] = [];
   readonly #waiting: Waiting[] = [];
@@ -104,9 +106,10 @@ export class Dispatcher {
   #flushScheduled = false;
   #retryScheduled = false;
 
-  constructor(runDirectory: string, age: number, bounds: QueueBounds) {
+  constructor(runDirectory: string, age: number, bounds: QueueBounds, busyPoll: BusyPoll) {
     this.#age = age;
     this.#bounds = bounds;
+    this.#busyPoll = busyPoll;
     this.#arena = new Arena(join(runDirectory, arenaFile(age)));
     this.#tickets = new TicketWriter(join(runDirectory, TICKETS_FILE), age);
     this.#claims = new ClaimWatch(join(runDirectory, SCOREBOARD_FILE), age);
@@ -131,6 +134,7 @@ export class Dispatcher {
     const enqueuedMs = monotonicMs();
     if (this.#waiting.length === 0 && this.#tryEnqueue(exchange, environ, bodyKind, body, enqueuedMs)) {
       this.#scheduleFlush();
+      this.#busyPoll.next(this.length);
       return true;
     }
     if (this.#arena.fits(environ.length, lengthOf(body))) {
@@ -264,6 +268,7 @@ export class Dispatcher {
   #replied(queued: Queued, stream: WorkerStream): void {
     stream.onReplyEnded();
     this.#answered(queued);
+    this.#busyPoll.next(this.length);
   }
 
   #answered(queued: Queued): void {

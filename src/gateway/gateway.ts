@@ -4,6 +4,7 @@
  * Runs in: gateway.
  */
 import type { Server } from "node:net";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { LogSettings } from "../logging/log-settings.ts";
@@ -12,10 +13,11 @@ import type { Statsd } from "../metrics/statsd.ts";
 import type { GatewaySettings, ListenerInfo, UnfinishedWork } from "../queue/gateway-messages.ts";
 import { repliesFile } from "../queue/layout.ts";
 import { readMarshalDict } from "../queue/marshal-reader.ts";
+import { BusyPoll } from "./busy-poll.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { monotonicMs } from "./clock.ts";
 import { connectionLimit } from "./connection-limit.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { Dispatcher, type QueueBounds } from "./dispatcher.ts";
 import { EnvironWriter } from "./environ.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { ForwardedPolicy } from "./forwarded.ts";
@@ -120,11 +122,13 @@ export class Gateway {
 
   /** The FIFO exists: creates the arena, and listens for workers. `onReady`: workers can reply from now on. */
   openQueue(onReady: () => void): void {
-    const { max_queue, queue_timeout, gateways } = this.#settings;
-    const dispatcher = new Dispatcher(this.#runDirectory, this.#age, {
+    const { max_queue, queue_timeout, gateways, busy_poll } = this.#settings;
+    const bounds: QueueBounds = {
       length: Math.ceil(max_queue / gateways) || Number.POSITIVE_INFINITY,
       ageMs: queue_timeout * 1e3 || Number.POSITIVE_INFINITY,
-    });
+    };
+    const busyPoll = new BusyPoll(busy_poll / 1e3, availableParallelism() - gateways);
+    const dispatcher = new Dispatcher(this.#runDirectory, this.#age, bounds, busyPoll);
     this.#dispatcher = dispatcher;
     this.#streams = new WorkerStreams(join(this.#runDirectory, repliesFile(this.#age)), dispatcher, onReady);
   }

@@ -28,6 +28,8 @@ export interface GatewaySettings extends LogSettings {
   readonly write_timeout: number;
   readonly max_queue: number;
   readonly queue_timeout: number;
+  /** Microseconds. */
+  readonly busy_poll: number;
   readonly forwarded_allow_ips: readonly string[];
   readonly secure_scheme_headers: Readonly<Record<string, string>>;
   readonly forwarder_headers: readonly string[];

@@ -247,6 +247,14 @@ export interface TunicornConfig {
    */
   readonly queue_timeout?: ConfigValue<"queue_timeout">;
   /**
+   * Microseconds that a gateway stays awake for a reply or request that is due, while few are in work and processors are free; where nothing comes it soon stops. 0 means never.
+   *
+   * Default: 200
+   *
+   * --busy-poll
+   */
+  readonly busy_poll?: ConfigValue<"busy_poll">;
+  /**
    * The longest request line, in bytes, up to 8190. 0 takes the limit away.
    *
    * Default: 4094

@@ -274,4 +274,15 @@ export const workerProcesses = section("Worker Processes", {
     default: 0,
     own: true,
   },
+  /** Microseconds; 0 switches it off. */
+  busy_poll: {
+    summary:
+      "Microseconds that a gateway stays awake for a reply or request that is due, while few are in work and processors are free; where nothing comes it soon stops. 0 means never.",
+    flags: ["--busy-poll"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: 200,
+    own: true,
+  },
 });

@@ -4,6 +4,7 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, wr
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { BusyPoll } from "../../../src/gateway/busy-poll.ts";
 import { monotonicMs } from "../../../src/gateway/clock.ts";
 import { Dispatcher, type Exchange, isLater, type QueueBounds } from "../../../src/gateway/dispatcher.ts";
 import { WorkerStream } from "../../../src/gateway/worker-stream.ts";
@@ -107,7 +108,7 @@ class Queue {
     t.mock.timers.enable({ apis: ["setTimeout"] });
     execFileSync("mkfifo", [join(this.#directory, TICKETS_FILE)]);
     createScoreboard(join(this.#directory, SCOREBOARD_FILE), 4);
-    this.dispatcher = new Dispatcher(this.#directory, AGE, bounds);
+    this.dispatcher = new Dispatcher(this.#directory, AGE, bounds, new BusyPoll(0, 0));
     this.dispatcher.capacity = capacity;
     this.#fifo = openSync(join(this.#directory, TICKETS_FILE), constants.O_RDONLY | constants.O_NONBLOCK);
     this.#board = openSync(join(this.#directory, SCOREBOARD_FILE), "r+");
@@ -707,7 +708,7 @@ describe("a dispatcher that is closed", () => {
     execFileSync("mkfifo", [join(directory, TICKETS_FILE)]);
     createScoreboard(join(directory, SCOREBOARD_FILE), 1);
     t.mock.timers.enable({ apis: ["setTimeout"] });
-    new Dispatcher(directory, AGE, NO_BOUNDS).close();
+    new Dispatcher(directory, AGE, NO_BOUNDS, new BusyPoll(0, 0)).close();
     assert.throws(() => readFileSync(join(directory, arenaFile(AGE))), { code: "ENOENT" });
   });
 });

@@ -31,6 +31,7 @@ export function gatewaySettings(changes: Partial<GatewaySettings> = {}): Gateway
     write_timeout: 60,
     max_queue: 0,
     queue_timeout: 0,
+    busy_poll: 0,
     forwarded_allow_ips: ["127.0.0.1", "::1"],
     secure_scheme_headers: {
       "X-FORWARDED-PROTOCOL": "ssl",

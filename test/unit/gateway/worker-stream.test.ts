@@ -6,6 +6,7 @@ import { syncBuiltinESMExports } from "node:module";
 import net, { connect, Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { BusyPoll } from "../../../src/gateway/busy-poll.ts";
 import { Dispatcher, type Exchange } from "../../../src/gateway/dispatcher.ts";
 import { WorkerStream, WorkerStreams } from "../../../src/gateway/worker-stream.ts";
 import {
@@ -97,7 +98,7 @@ class Gateway {
     execFileSync("mkfifo", [join(directory, TICKETS_FILE)]);
     createScoreboard(join(directory, SCOREBOARD_FILE), 1);
     const bounds = { length: Number.POSITIVE_INFINITY, ageMs: Number.POSITIVE_INFINITY };
-    this.dispatcher = new Dispatcher(directory, AGE, bounds);
+    this.dispatcher = new Dispatcher(directory, AGE, bounds, new BusyPoll(0, 0));
     this.dispatcher.capacity = 9;
     closeServers(t);
     this.streams = new WorkerStreams(this.#path, this.dispatcher, onListening);

@@ -275,6 +275,7 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   drain_delay: int("--drain-delay", 0),
   max_queue: int("--max-queue", 0),
   queue_timeout: int("--queue-timeout", 0),
+  busy_poll: int("--busy-poll", 200),
   permit_obsolete_folding: flag("--permit-obsolete-folding"),
   strip_header_spaces: flag("--strip-header-spaces"),
   permit_unconventional_http_method: flag("--permit-unconventional-http-method"),

@@ -252,6 +252,14 @@ export class ClientConnection implements ClientSide {
     this.#outbox.write(bytes);
   }
 
+  gather(): void {
+    this.#outbox.gather();
+  }
+
+  release(): void {
+    this.#outbox.release();
+  }
+
   get isGone(): boolean {
     return this.#socket.destroyed;
   }
@@ -317,6 +325,7 @@ export class ClientConnection implements ClientSide {
     const exchange = this.#exchange;
     this.#exchange = null;
     if (exchange !== null) this.#gateway.logAccess(exchange);
+    this.#outbox.release();
     if (byReset && this.#listener.info.kind === "tcp") this.#socket.resetAndDestroy();
     else if (byReset) this.#socket.destroy();
     else this.#linger();

@@ -28,7 +28,7 @@ import type { Provenance } from "./forwarded.ts";
 import { errorResponse } from "./http1/error-page.ts";
 import type { RequestHead } from "./http1/request-head.ts";
 import { type ResponseFraming, responseFraming } from "./http1/response-framing.ts";
-import { buildResponseHead, CHUNK_END, chunkHead, LAST_CHUNK } from "./http1/response-head.ts";
+import { buildResponseHead, CHUNK_END, chunkHead, LAST_CHUNK, wholeChunk } from "./http1/response-head.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
@@ -36,6 +36,9 @@ import type { WorkerStream } from "./worker-stream.ts";
 export interface ClientSide {
   readonly remoteAddress: string;
   write(bytes: Uint8Array): void;
+  /** What is written from now on goes out at `release`, as one. */
+  gather(): void;
+  release(): void;
   /** Whether it has left. */
   readonly isGone: boolean;
   /** Sends a part of a file, whose descriptor it takes over; `onDone` is not called when the client leaves before. */
@@ -70,6 +73,10 @@ const NO_BYTES = Buffer.alloc(0);
 const CR = 0x0d;
 /** Up to this size a copy into one buffer is cheaper than another write. */
 const ONE_WRITE_BYTES = 64 * 1024;
+/** And than two more buffers in the same write. */
+const ONE_CHUNK_BYTES = 4096;
+/** From this size on a part has a write of its own, which is cheaper than to gather it. */
+const LARGE_BYTES = 16 * 1024;
 
 export class HttpExchange implements Exchange, AccessRecord {
   ticket = 0;
@@ -89,6 +96,8 @@ export class HttpExchange implements Exchange, AccessRecord {
   /** Body bytes that Content-Length still allows. */
   #remaining = Number.POSITIVE_INFINITY;
   #frameEndsReply = false;
+  /** Nothing more of it comes. */
+  #isOver = false;
   /** A file is the body: it is being looked at, or the gateway sends it and the worker is out of it. */
   #file: "none" | "offered" | "taken" = "none";
   #fieldLines: Buffer = NO_BYTES;
@@ -123,10 +132,10 @@ export class HttpExchange implements Exchange, AccessRecord {
     switch (frame.kind) {
       case FRAME_WHOLE:
       case FRAME_HEAD:
-        this.#begin(frame, bytes, start, end, complete);
+        this.#begin(stream, frame, bytes, start, end, complete);
         break;
       case FRAME_BODY:
-        this.#sendBody(bytes, start, end);
+        this.#sendBody(stream, bytes, start, end);
         break;
       case FRAME_END:
         if (this.#file === "none") this.#finish();
@@ -143,28 +152,36 @@ export class HttpExchange implements Exchange, AccessRecord {
       default:
         throw new Error(`reply frame of unknown kind ${frame.kind}`);
     }
-    return this.#endFrame(stream, complete);
+    return this.#endFrame(complete);
   }
 
   onReplyMore(stream: WorkerStream, bytes: Buffer, start: number, end: number, complete: boolean): boolean {
-    this.#sendBody(bytes, start, end);
-    return this.#endFrame(stream, complete);
+    this.#sendBody(stream, bytes, start, end);
+    return this.#endFrame(complete);
   }
 
-  #endFrame(stream: WorkerStream, complete: boolean): boolean {
+  #endFrame(complete: boolean): boolean {
+    if (!complete || !this.#frameEndsReply) return false;
+    if (this.isAnswering) this.#finish();
+    return true;
+  }
+
+  onReadEnd(stream: WorkerStream): void {
+    this.#client.release();
     if (this.#client.isWaiting) stream.keepBytes(); // what it waits for may lie in them
-    if (complete && this.#frameEndsReply) {
-      if (this.isAnswering) this.#finish();
-      return true;
-    }
-    if (this.#client.isFull) {
-      stream.pause();
-      this.#client.whenRoom(() => stream.resume());
-    }
-    return false;
+    if (this.#isOver || !this.#client.isFull) return;
+    stream.pause();
+    this.#client.whenRoom(() => stream.resume());
   }
 
-  #begin(frame: FrameHeader, bytes: Buffer, start: number, end: number, complete: boolean): void {
+  #begin(
+    stream: WorkerStream,
+    frame: FrameHeader,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    complete: boolean,
+  ): void {
     const bodyStart = start + frame.headLength;
     const isWhole = frame.kind === FRAME_WHOLE;
     // Known from the frame's header, however the frame was cut into reads.
@@ -172,6 +189,11 @@ export class HttpExchange implements Exchange, AccessRecord {
     // A whole small response is one write; else the body follows in writes of its own.
     const inOne = isWhole && complete && framing.body === "length" && end - bodyStart <= ONE_WRITE_BYTES;
     const bodyEnd = inOne ? Math.min(end, bodyStart + this.#remaining) : bodyStart;
+    // What is read at once goes to the client in one write, however many pieces it is.
+    if (!inOne) {
+      this.#client.gather();
+      stream.gather(this);
+    }
     this.#writeHead(framing, bytes, start, bodyStart, inOne ? bytes.subarray(bodyStart, bodyEnd) : undefined);
     // For the access log, which a reply of several frames reaches when `bytes` are others.
     if (!isWhole || !complete) this.#fieldLines = Buffer.from(this.#fieldLines);
@@ -179,7 +201,7 @@ export class HttpExchange implements Exchange, AccessRecord {
       this.bodyBytes = bodyEnd - bodyStart;
       this.#remaining -= this.bodyBytes;
     } else {
-      this.#sendBody(bytes, bodyStart, end);
+      this.#sendBody(stream, bytes, bodyStart, end);
     }
   }
 
@@ -219,16 +241,19 @@ export class HttpExchange implements Exchange, AccessRecord {
     return framing;
   }
 
-  #sendBody(bytes: Buffer, start: number, end: number): void {
+  #sendBody(stream: WorkerStream, bytes: Buffer, start: number, end: number): void {
     if (this.#framing === null || this.#framing.body === "none" || start === end) return;
     const last = Math.min(end, start + this.#remaining);
     if (start === last) return;
     this.#remaining -= last - start;
     this.bodyBytes += last - start;
+    const part = bytes.subarray(start, last);
     const isChunked = this.#framing.body === "chunked";
-    if (isChunked) this.#client.write(chunkHead(last - start));
-    this.#client.write(bytes.subarray(start, last));
-    if (isChunked) this.#client.write(CHUNK_END);
+    if (isChunked || part.length < LARGE_BYTES) this.#client.gather();
+    stream.gather(this);
+    if (!isChunked) this.#client.write(part);
+    else if (part.length <= ONE_CHUNK_BYTES) this.#client.write(wholeChunk(part));
+    else for (const piece of [chunkHead(part.length), part, CHUNK_END]) this.#client.write(piece);
   }
 
   #sendEarlyHints(bytes: Buffer, start: number, end: number): void {
@@ -240,6 +265,7 @@ export class HttpExchange implements Exchange, AccessRecord {
 
   #finish(): void {
     const framing = this.#framing;
+    this.#isOver = true;
     this.body.discard();
     if (framing === null) throw new Error("a reply ended before its head");
     const isShort = framing.body === "length" && this.#remaining > 0 && Number.isFinite(this.#remaining);
@@ -315,6 +341,7 @@ export class HttpExchange implements Exchange, AccessRecord {
   #fail(status: number, message: string): void {
     this.body.discard();
     this.#file = "none";
+    this.#isOver = true;
     if (this.isAnswering) {
       this.#client.cut(this.#framing?.body === "close");
       return;

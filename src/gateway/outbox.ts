@@ -43,6 +43,7 @@ export class Outbox {
   #isBroken = false;
   #isEnding = false;
   #isClosed = false;
+  #isGathering = false;
   #onRoom: (() => void) | null = null;
 
   constructor(socket: Socket, events: OutboxEvents) {
@@ -60,6 +61,19 @@ export class Outbox {
     } else {
       this.#socket.write(bytes);
     }
+  }
+
+  /** The socket gets what is written from now on at `release`, as one. */
+  gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#socket.cork();
+  }
+
+  release(): void {
+    if (!this.#isGathering) return;
+    this.#isGathering = false;
+    this.#socket.uncork();
   }
 
   /** Ends the stream when everything is sent. */

@@ -14,6 +14,12 @@ import { createSocketServer, type OpenSocket } from "./socket-server.ts";
 
 const READ_BYTES = 64 * 1024;
 
+/** A reply that comes in pieces. */
+export interface PiecewiseReply {
+  /** Everything that was read at once has been delivered. */
+  onReadEnd(stream: WorkerStream): void;
+}
+
 export class WorkerStream implements ReplySink {
   /** 0 until the stream has said whose it is. */
   pid = 0;
@@ -24,6 +30,7 @@ export class WorkerStream implements ReplySink {
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #isKept = false;
   #isPaused = false;
+  #gathering: PiecewiseReply | null = null;
   readonly #dispatcher: Dispatcher;
   readonly #onNamed: () => void;
 
@@ -36,6 +43,7 @@ export class WorkerStream implements ReplySink {
       buffer: () => this.#freeBuffer(),
       callback: (length, bytes) => {
         this.#reader.read((bytes as Buffer).subarray(0, length));
+        if (this.#gathering !== null) this.#endRead();
         return true;
       },
     });
@@ -50,6 +58,19 @@ export class WorkerStream implements ReplySink {
   /** The bytes that are being delivered are the receiver's for good: the next read gets other memory. */
   keepBytes(): void {
     this.#isKept = true;
+  }
+
+  /** `reply` is to hear when everything that was read at once is delivered. */
+  gather(reply: PiecewiseReply): void {
+    if (this.#gathering === reply) return;
+    if (this.#gathering !== null) this.#endRead();
+    this.#gathering = reply;
+  }
+
+  #endRead(): void {
+    const reply = this.#gathering;
+    this.#gathering = null;
+    reply?.onReadEnd(this);
   }
 
   #freeBuffer(): Buffer {

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { type ClientSide, HttpExchange } from "../../../src/gateway/exchange.ts";
 import type { RequestHead } from "../../../src/gateway/http1/request-head.ts";
 import { RequestBody } from "../../../src/gateway/request-body.ts";
-import type { WorkerStream } from "../../../src/gateway/worker-stream.ts";
+import type { PiecewiseReply, WorkerStream } from "../../../src/gateway/worker-stream.ts";
 import {
   FLAG_CLOSE,
   FRAME_BODY,
@@ -27,13 +27,25 @@ class Client implements ClientSide {
   isFull = false;
   keepsAlive = true;
   sent = "";
+  /** As they reach the system. */
   writes = 0;
+  isGathering = false;
+  #isInGathered = false;
   readonly events: string[] = [];
   onRoom: (() => void) | null = null;
 
   write(bytes: Uint8Array): void {
     this.sent += Buffer.from(bytes).toString("latin1");
-    this.writes++;
+    if (!this.#isInGathered) this.writes++;
+    this.#isInGathered = this.isGathering;
+  }
+
+  gather(): void {
+    this.isGathering = true;
+  }
+
+  release(): void {
+    this.isGathering = this.#isInGathered = false;
   }
 
   sendFile(): void {
@@ -86,7 +98,9 @@ class Play {
   readonly exchange: HttpExchange;
   isPaused = false;
   keepsBytes = false;
+  isReading = false;
   readonly #stream: WorkerStream;
+  #gathering: PiecewiseReply | null = null;
 
   constructor(head: RequestHead, { keepAlive = true, scriptName = "" } = {}) {
     const body = new RequestBody(
@@ -105,6 +119,9 @@ class Play {
       },
       keepBytes: (): void => {
         this.keepsBytes = true;
+      },
+      gather: (reply: PiecewiseReply): void => {
+        this.#gathering = reply;
       },
     };
     // All that an exchange asks of a stream.
@@ -130,8 +147,26 @@ class Play {
       claimed: 0,
     };
     const first = bodyStart + atOnce;
-    const isOver = this.exchange.onReplyFrame(this.#stream, header, bytes, start, first, first === end);
-    return first < end ? this.exchange.onReplyMore(this.#stream, bytes, first, end, true) : isOver;
+    let isOver = this.exchange.onReplyFrame(this.#stream, header, bytes, start, first, first === end);
+    if (first < end) {
+      this.endRead();
+      isOver = this.exchange.onReplyMore(this.#stream, bytes, first, end, true);
+    }
+    if (!this.isReading) this.endRead();
+    return isOver;
+  }
+
+  /** Frames that are read at once. */
+  read(...frames: readonly Frame[]): void {
+    this.isReading = true;
+    for (const each of frames) this.frame(each);
+    this.isReading = false;
+    this.endRead();
+  }
+
+  endRead(): void {
+    this.#gathering?.onReadEnd(this.#stream);
+    this.#gathering = null;
   }
 
   /** The head alone, in memory of the test's own. */
@@ -291,6 +326,30 @@ describe("a streamed reply", () => {
     play.frame({ kind: FRAME_BODY, body: "dropped" });
     play.frame({ kind: FRAME_END });
     assert.match(play.response, /\r\nConnection: keep-alive\r\n\r\n$/);
+  });
+
+  it("is one write for all that came at once", () => {
+    const play = new Play(GET);
+    const body = { kind: FRAME_BODY, body: "piece" };
+    play.read({ kind: FRAME_HEAD, head: lines("200 OK"), body: "first" }, body, body, { kind: FRAME_END });
+    assert.equal(play.client.writes, 1);
+    assert.match(play.response, /\r\n\r\n5\r\nfirst\r\n5\r\npiece\r\n5\r\npiece\r\n0\r\n\r\n$/);
+  });
+
+  it("holds nothing back that came alone", () => {
+    const play = new Play(GET);
+    play.frame({ kind: FRAME_HEAD, head: lines("200 OK") });
+    assert.ok(!play.client.isGathering);
+    play.frame({ kind: FRAME_BODY, body: "piece" });
+    assert.ok(!play.client.isGathering);
+    assert.equal(play.client.writes, 2);
+  });
+
+  it("does not make the worker wait when it is over, however little room the client has", () => {
+    const play = new Play(GET);
+    play.client.isFull = true;
+    play.read({ kind: FRAME_HEAD, head: lines("200 OK"), body: "all" }, { kind: FRAME_END });
+    assert.ok(!play.isPaused);
   });
 
   it("makes its worker wait while the client has no room", () => {

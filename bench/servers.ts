@@ -39,7 +39,8 @@ export interface Server {
 
 const inVenv = (program: string): string => join(VENV, "bin", program);
 
-const TUNICORN = join(ROOT, "bin/tunicorn");
+/** As it is published (setup.sh). */
+const TUNICORN = inVenv("tunicorn");
 const GUNICORN = inVenv("gunicorn");
 
 function distribution(name: string): () => string {

@@ -8,8 +8,10 @@
  * growth: more descriptors or spool files than any of the first half, or in the arbiter, the gateway or the Python processes more
  * memory than those by a tenth and 8 MiB.
  */
+import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { DIFFICULT } from "./applications.ts";
 import { type Sample, sampleOf } from "./difficult/sample.ts";
@@ -139,6 +141,7 @@ function growth(taken: readonly Sample[]): string[] {
   return complaints;
 }
 
+execFileSync(join(import.meta.dirname, "setup.sh"), { stdio: ["ignore", "inherit", "inherit"] });
 const served = await Served.start(TUNICORN_SERVER, DIFFICULT, { workers: 2 });
 const soak = new Soak(served.url);
 const taken: Sample[] = [];

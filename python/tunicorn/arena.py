@@ -15,12 +15,14 @@ from time import monotonic
 from typing import Any
 
 from .layout import (
-    BODY_INLINE,
     BODY_NONE,
+    BODY_SPOOLED,
+    BODY_STORED,
     RECORD_HEADER,
     RECORD_HEADER_BYTES,
     RECORD_PROBE,
     RECORD_READY,
+    STORED_BODY,
     arena_file,
 )
 
@@ -54,12 +56,17 @@ class Arenas:
         if body_kind == BODY_NONE:
             return environ, BytesIO()
         body = bytes(arena[body_start : body_start + body_length])
-        if body_kind == BODY_INLINE:
-            return environ, BytesIO(body)
-        try:
-            return environ, open(os.fsdecode(body), "rb")
-        except FileNotFoundError:
-            return None  # withdrawn just now
+        if body_kind == BODY_SPOOLED:
+            try:
+                return environ, open(os.fsdecode(body), "rb")
+            except FileNotFoundError:
+                return None  # withdrawn just now
+        if body_kind == BODY_STORED:
+            stored, size = STORED_BODY.unpack(body)
+            body = bytes(arena[stored : stored + size])
+            if not _is_ready(arena, offset, ticket):
+                return None  # withdrawn meanwhile, and what was read perhaps another's
+        return environ, BytesIO(body)
 
     def is_probe(self, gateway: int, ticket: int, offset: int) -> bool:
         """Of a ticket for which `read` gave None: whether its gateway asks how far the queue has been read."""
@@ -88,3 +95,8 @@ class Arenas:
             os.close(descriptor)
         self._maps[gateway] = arena
         return arena
+
+
+def _is_ready(arena: memoryview, offset: int, ticket: int) -> bool:
+    identity, state, *_ = RECORD_HEADER.unpack_from(arena, offset)
+    return bool(identity == ticket and state == RECORD_READY)

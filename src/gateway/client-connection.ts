@@ -22,7 +22,7 @@ import { type RequestHead, RequestHeadReader } from "./http1/request-head.ts";
 import { Outbox } from "./outbox.ts";
 import { type Peer, proxiedPeer, requestPeer, socketPeer } from "./peer.ts";
 import type { ProxyHeaderReader } from "./proxy-protocol.ts";
-import { RequestBody } from "./request-body.ts";
+import { type BodyStorage, RequestBody } from "./request-body.ts";
 import type { OpenSocket } from "./socket-server.ts";
 
 /** How long an idle connection may still bring a request when the gateway leaves, ms. */
@@ -35,7 +35,7 @@ const ENDED_CLIENT_MS = 1_000;
 const AHEAD_BYTES = 64 * 1024;
 
 /** All clients' bytes are read into it, one after the other: what is to be kept is copied. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+const READ_BUFFER = Buffer.allocUnsafeSlow(128 * 1024);
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -52,6 +52,7 @@ export class ClientConnection implements ClientSide {
   #proxyReader: ProxyHeaderReader | null;
   readonly #headReader: RequestHeadReader;
   readonly #outbox: Outbox;
+  readonly #bodyStorage: BodyStorage;
   #state: State = "head";
   /** By when the client must have sent what it is waited for; monotonic. */
   #deadlineMs: number;
@@ -85,6 +86,11 @@ export class ClientConnection implements ClientSide {
     this.#proxyReader = gateway.proxyHeaderReader(listener.info, this.#peer.address);
     if (this.#proxyReader !== null) this.#state = "proxy";
     this.#headReader = new RequestHeadReader(gateway.headRules);
+    this.#bodyStorage = {
+      maybeReserve: gateway.maybeReserve,
+      spoolPath: gateway.nextSpoolPath,
+      onSpoolError: (error) => this.#onSpoolError(error),
+    };
     this.#outbox = new Outbox(socket, gateway.outboxEvents);
     socket.on("end", () => this.#onEnd());
     // "close" follows every error; a client that left is not one.
@@ -168,7 +174,8 @@ export class ClientConnection implements ClientSide {
     const mustContinue = expectsContinue(head);
     const keepAlive = !framing.mustClose && wantsKeepAlive(head);
     const provenance = gateway.policy.provenance(head, this.#peer.isTrusted);
-    this.#exchange = this.#newExchange(head, provenance, keepAlive);
+    const length = framing.kind === "length" ? framing.length : 0;
+    this.#exchange = this.#newExchange(head, length, provenance, keepAlive);
     this.#headReader.reset();
     if (framing.kind === "none") {
       this.#dispatch();
@@ -191,8 +198,13 @@ export class ClientConnection implements ClientSide {
     return true;
   }
 
-  #newExchange(head: RequestHead, provenance: Provenance, keepAlive: boolean): HttpExchange {
-    const body = new RequestBody(this.#gateway.nextSpoolPath, (error) => this.#onSpoolError(error));
+  #newExchange(
+    head: RequestHead,
+    bodyBytes: number,
+    provenance: Provenance,
+    keepAlive: boolean,
+  ): HttpExchange {
+    const body = new RequestBody(this.#bodyStorage, bodyBytes);
     return new HttpExchange(this, head, body, provenance, keepAlive);
   }
 
@@ -362,7 +374,7 @@ export class ClientConnection implements ClientSide {
     if (!this.#headReader.complete) return null;
     const { head } = this.#headReader;
     this.#headReader.reset();
-    return this.#newExchange(head, { scheme: "http", scriptName: "", fields: head.fields }, false);
+    return this.#newExchange(head, 0, { scheme: "http", scriptName: "", fields: head.fields }, false);
   }
 
   #onSpoolError(error: Error): void {

@@ -11,6 +11,7 @@
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import { Arena, type RecordPlace } from "../queue/arena.ts";
+import type { BodyPlace } from "../queue/body-place.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
 import { arenaFile, SCOREBOARD_FILE, TICKETS_FILE } from "../queue/layout.ts";
 import type { FrameHeader } from "../queue/reply-reader.ts";
@@ -78,6 +79,7 @@ interface Waiting {
   readonly environ: Uint8Array;
   readonly bodyKind: number;
   readonly body: readonly Uint8Array[];
+  readonly stored: BodyPlace | null;
   readonly enqueuedMs: number;
 }
 
@@ -126,19 +128,31 @@ export class Dispatcher {
 
   // -- requests ---------------------------------------------------------------------------------------------
 
+  /** Room for a body that is on its way; null when there is none to spare. */
+  maybeReserve(bytes: number): BodyPlace | null {
+    return this.#arena.maybeReserve(bytes);
+  }
+
   /**
-   * `environ` and `body` are copied. Returns false when as many requests wait as may.
+   * `environ` and `body` are copied; `stored` is what the body points to. Returns false when as many requests wait as may.
    */
-  enqueue(exchange: Exchange, environ: Uint8Array, bodyKind: number, body: readonly Uint8Array[]): boolean {
+  enqueue(
+    exchange: Exchange,
+    environ: Uint8Array,
+    bodyKind: number,
+    body: readonly Uint8Array[],
+    stored: BodyPlace | null = null,
+  ): boolean {
     if (this.length - this.#capacity >= this.#bounds.length) return false;
     const enqueuedMs = monotonicMs();
-    if (this.#waiting.length === 0 && this.#tryEnqueue(exchange, environ, bodyKind, body, enqueuedMs)) {
+    const waiting: Waiting = { exchange, environ, bodyKind, body, stored, enqueuedMs };
+    if (this.#waiting.length === 0 && this.#tryEnqueue(waiting)) {
       this.#scheduleFlush();
       this.#busyPoll.next(this.length);
       return true;
     }
     if (this.#arena.fits(environ.length, lengthOf(body))) {
-      this.#waiting.push({ exchange, environ: Buffer.from(environ), bodyKind, body, enqueuedMs });
+      this.#waiting.push({ ...waiting, environ: Buffer.from(environ) });
       this.#probeForRoom();
     } else {
       exchange.onNotStored(new Error("the request is larger than the arena"));
@@ -161,17 +175,12 @@ export class Dispatcher {
     if (waiting >= 0) this.#waiting.splice(waiting, 1);
   }
 
-  #tryEnqueue(
-    exchange: Exchange,
-    environ: Uint8Array,
-    bodyKind: number,
-    body: readonly Uint8Array[],
-    enqueuedMs: number,
-  ): boolean {
+  #tryEnqueue({ exchange, environ, bodyKind, body, stored, enqueuedMs }: Waiting): boolean {
     const id = this.#nextId();
     const { ageMs } = this.#bounds;
     const claimByMs = Number.isFinite(ageMs) ? enqueuedMs + ageMs : 0;
-    const place = this.#arena.add(id, environ, bodyKind, body, lengthOf(body), enqueuedMs, claimByMs);
+    const bodyLength = lengthOf(body);
+    const place = this.#arena.add(id, environ, bodyKind, body, bodyLength, enqueuedMs, claimByMs, stored);
     if (place === null) return false;
     this.#issue({ id, exchange, place, enqueuedMs, isClaimed: false });
     return true;
@@ -293,8 +302,7 @@ export class Dispatcher {
 
   #enqueueWaiting(): void {
     while (this.#waiting.length > 0) {
-      const { exchange, environ, bodyKind, body, enqueuedMs } = this.#waiting[0] as Waiting;
-      if (!this.#tryEnqueue(exchange, environ, bodyKind, body, enqueuedMs)) break;
+      if (!this.#tryEnqueue(this.#waiting[0] as Waiting)) break;
       this.#waiting.shift();
     }
     this.#scheduleFlush();
@@ -435,13 +443,12 @@ export class Dispatcher {
     for (const queued of lost) {
       if (this.#queued.get(queued.id) !== queued) continue; // the client has left
       const id = this.#nextId();
-      const place = this.#arena.copy(queued.place, id);
+      const place = this.#arena.move(queued.place, id);
       if (place === null) {
         later.push(queued);
         continue;
       }
       this.#queued.delete(queued.id);
-      this.#arena.release(queued.place);
       this.#issue({ ...queued, id, place });
     }
     this.#flush();

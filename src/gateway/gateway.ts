@@ -28,6 +28,7 @@ import type { OutboxEvents } from "./outbox.ts";
 import { PeerList } from "./peer-list.ts";
 import { ProxyHeaderReader } from "./proxy-protocol.ts";
 import type { RealIpHeader } from "./real-ip.ts";
+import type { BodyStorage } from "./request-body.ts";
 import { RequestLog } from "./request-log.ts";
 import { createSocketServer } from "./socket-server.ts";
 import { WorkerStreams } from "./worker-stream.ts";
@@ -55,6 +56,7 @@ export class Gateway {
   readonly bodyTimeoutMs: number;
   readonly writeTimeoutMs: number;
   readonly nextSpoolPath: () => string;
+  readonly maybeReserve: BodyStorage["maybeReserve"];
   readonly outboxEvents: OutboxEvents;
   readonly #proxies: PeerList;
   readonly #settings: GatewaySettings;
@@ -111,6 +113,7 @@ export class Gateway {
     this.writeTimeoutMs = settings.write_timeout * 1e3 || Number.POSITIVE_INFINITY;
     let spooled = 0;
     this.nextSpoolPath = () => join(spoolDirectory, `${age}-${++spooled}`);
+    this.maybeReserve = (bytes) => this.#queue.maybeReserve(bytes);
     this.outboxEvents = {
       spoolPath: this.nextSpoolPath,
       onSpoolError: (error) =>
@@ -187,7 +190,8 @@ export class Gateway {
 
   dispatch(exchange: HttpExchange, listener: ListenerInfo, connectionPart: Uint8Array): void {
     const environ = this.#environ.write(exchange.head, listener, connectionPart, exchange.provenance);
-    const isTaken = this.#queue.enqueue(exchange, environ, exchange.body.kind, exchange.body.record);
+    const { kind, record, place } = exchange.body;
+    const isTaken = this.#queue.enqueue(exchange, environ, kind, record, place);
     if (!isTaken) exchange.onNotClaimed();
   }
 

@@ -1,34 +1,48 @@
 /**
- * Collects one request's body before a worker is asked for: in memory while it is small, then in a spool file.
+ * Collects one request's body before a worker is asked for: in memory while it is small, in the arena up to some MB,
+ * and else in a spool file.
  *
  * Runs in: gateway.
  */
-import { BODY_INLINE, BODY_NONE, BODY_SPOOLED } from "../queue/layout.ts";
+import type { BodyPlace } from "../queue/body-place.ts";
+import { BODY_INLINE, BODY_NONE, BODY_SPOOLED, BODY_STORED } from "../queue/layout.ts";
 import { SpoolFile } from "./spool-file.ts";
 
-/** Larger bodies go to a spool file. With its head, such a body fits one segment of the arena. */
+/** Larger bodies are not part of the record. With its head, such a body fits one segment of the arena. */
 export const INLINE_BODY_BYTES = 32 * 1024;
+
+/** Where bodies go that are not small. */
+export interface BodyStorage {
+  /** Null when the arena has no room to spare. */
+  maybeReserve(bytes: number): BodyPlace | null;
+  spoolPath(): string;
+  /** Once a body, the system's error. */
+  onSpoolError(error: Error): void;
+}
 
 export class RequestBody {
   length = 0;
-  readonly #spoolPath: () => string;
-  readonly #onSpoolError: (error: Error) => void;
+  readonly #storage: BodyStorage;
+  readonly #expectedBytes: number;
   #parts: Uint8Array[] = [];
+  #place: BodyPlace | null = null;
   #spool: SpoolFile | null = null;
 
-  constructor(spoolPath: () => string, onSpoolError: (error: Error) => void) {
-    this.#spoolPath = spoolPath;
-    this.#onSpoolError = onSpoolError;
+  /** `expectedBytes`: the Content-Length; 0 when it is not known. */
+  constructor(storage: BodyStorage, expectedBytes: number) {
+    this.#storage = storage;
+    this.#expectedBytes = expectedBytes;
   }
 
   /** Takes a copy of the bytes. Returns false when the client should wait for `onDrained`. */
   append(bytes: Uint8Array, onDrained: () => void): boolean {
     this.length += bytes.length;
-    if (this.#spool === null && this.length <= INLINE_BODY_BYTES) {
+    if (this.#spool !== null) return this.#spool.write(bytes, onDrained);
+    if (this.#place === null && this.length <= INLINE_BODY_BYTES) {
       this.#parts.push(Buffer.from(bytes));
       return true;
     }
-    return this.#spoolFile().write(bytes, onDrained);
+    return this.#isStored(bytes) || this.#beginSpool().write(bytes, onDrained);
   }
 
   /** `onComplete` is called when the body can be handed to a worker; at once when it is in memory. */
@@ -39,26 +53,50 @@ export class RequestBody {
 
   get kind(): number {
     if (this.#spool !== null) return BODY_SPOOLED;
+    if (this.#place !== null) return BODY_STORED;
     return this.length === 0 ? BODY_NONE : BODY_INLINE;
   }
 
-  /** What stands in the record: the body, or the path of the spool file. */
+  /** What stands in the record: the body, or where it is. */
   get record(): readonly Uint8Array[] {
-    return this.#spool === null ? this.#parts : [Buffer.from(this.#spool.path)];
+    if (this.#spool !== null) return [Buffer.from(this.#spool.path)];
+    return this.#place === null ? this.#parts : [this.#place.pointer];
   }
 
-  /** The body is not needed any more. */
+  get place(): BodyPlace | null {
+    return this.#place;
+  }
+
+  /** The body is not needed any more. What is in the arena stays for as long as its record. */
   discard(): void {
     this.#parts = [];
+    if (this.#place?.isQueued === false) this.#place.release();
     this.#spool?.discard();
   }
 
-  #spoolFile(): SpoolFile {
-    if (this.#spool === null) {
-      this.#spool = new SpoolFile(this.#spoolPath(), this.#onSpoolError);
-      for (const part of this.#parts) this.#spool.write(part, () => {});
-      this.#parts = [];
+  /** Whether the bytes are in the arena now. */
+  #isStored(bytes: Uint8Array): boolean {
+    if (this.#place === null) {
+      this.#place = this.#storage.maybeReserve(this.#expectedBytes);
+      if (this.#place === null) return false;
     }
-    return this.#spool;
+    try {
+      for (; this.#parts[0] !== undefined; this.#parts.shift()) this.#place.append(this.#parts[0]);
+      this.#place.append(bytes);
+      return true;
+    } catch {
+      return false; // its tmpfs is full; the disk may not be
+    }
+  }
+
+  #beginSpool(): SpoolFile {
+    const spool = new SpoolFile(this.#storage.spoolPath(), (error) => this.#storage.onSpoolError(error));
+    this.#spool = spool;
+    if (this.#place !== null) spool.write(this.#place.content(), () => {});
+    for (const part of this.#parts) spool.write(part, () => {});
+    this.#parts = [];
+    this.#place?.release();
+    this.#place = null;
+    return spool;
   }
 }

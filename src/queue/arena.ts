@@ -7,6 +7,7 @@
  * Runs in: gateway.
  */
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { BodyPlace } from "./body-place.ts";
 import { RECORD, RECORD_PROBE, RECORD_READY, RECORD_WITHDRAWN } from "./layout.ts";
 import { MarshalWriter } from "./marshal.ts";
 import { Segments } from "./segments.ts";
@@ -19,10 +20,16 @@ export const SEGMENT_COUNT = 512;
 /** Probes that may be on their way at the same time. */
 const PROBES = 128;
 
+/** The largest body that is stored in the arena beside its record, and how much of the arena such bodies may take. */
+export const STORED_BODY_BYTES = 2 * 1024 * 1024;
+const STORED_SHARE = 0.5;
+
 /** Where a record stands. `length` is what the ticket says. */
 export interface RecordPlace {
   readonly offset: number;
   readonly length: number;
+  /** The body that the record points to. */
+  readonly body: BodyPlace | null;
 }
 
 /** Bytes of the buffer from `start` on that belong at `offset` in the file. */
@@ -38,6 +45,8 @@ export class Arena {
   /** Behind the segments of the requests, so that a full arena can still be asked about. */
   readonly #probes: Segments;
   readonly #probesOffset: number;
+  /** Bytes that stored bodies may still take. */
+  #storable: number;
   /** Records that are not written yet, as they will lie in the file. */
   readonly #writer = new MarshalWriter();
   #runs: Run[] = [];
@@ -49,12 +58,32 @@ export class Arena {
     this.#segments = new Segments(segmentCount, segmentBytes);
     this.#probes = new Segments(1, PROBES * RECORD.headerBytes);
     this.#probesOffset = segmentCount * segmentBytes;
+    this.#storable = segmentCount * segmentBytes * STORED_SHARE;
     this.#fd = openSync(path, "wx+", 0o600);
     ftruncateSync(this.#fd, this.#probesOffset + this.#probes.segmentBytes);
   }
 
   /**
-   * Adds a record: `environ` is the marshal dict. Returns null when the arena is full now.
+   * Room for a body of `bytes` that is still to come. Null when it is too large, or too much is taken by others: they could keep
+   * records out for as long as their clients take to send them.
+   */
+  maybeReserve(bytes: number): BodyPlace | null {
+    const { segmentBytes } = this.#segments;
+    // It may be all that keeps its segments from being free.
+    const held = Math.ceil(bytes / segmentBytes) * segmentBytes;
+    if (bytes === 0 || bytes > STORED_BODY_BYTES || held > this.#storable) return null;
+    const offset = this.#segments.allocate(bytes);
+    if (offset < 0) return null;
+    this.#storable -= held;
+    return new BodyPlace(this.#fd, offset, bytes, () => {
+      this.#storable += held;
+      this.#segments.release(offset);
+    });
+  }
+
+  /**
+   * Adds a record: `environ` is the marshal dict. Returns null when the arena is full now. `stored`, the place that the body
+   * points to, is released with the record.
    */
   add(
     id: number,
@@ -64,6 +93,7 @@ export class Arena {
     bodyLength: number,
     enqueuedMs: number,
     claimByMs: number,
+    stored: BodyPlace | null = null,
   ): RecordPlace | null {
     const length = RECORD.headerBytes + environ.length + bodyLength;
     const offset = this.#segments.allocate(length);
@@ -79,7 +109,8 @@ export class Arena {
     this.#writer.position += RECORD.headerBytes;
     this.#writer.raw(environ);
     for (const part of body) this.#writer.raw(part);
-    return { offset, length };
+    if (stored !== null) stored.isQueued = true;
+    return { offset, length, body: stored };
   }
 
   /** Whether there would be room for such a record if nothing else were in the arena. */
@@ -97,7 +128,7 @@ export class Arena {
     record[RECORD.state] = RECORD_PROBE;
     this.#seek(this.#probesOffset + offset, length);
     this.#writer.raw(record);
-    return { offset: this.#probesOffset + offset, length };
+    return { offset: this.#probesOffset + offset, length, body: null };
   }
 
   /**
@@ -122,8 +153,11 @@ export class Arena {
     writeSync(this.#fd, this.#stateByte, 0, 1, place.offset + RECORD.state);
   }
 
-  /** Adds the record at `place`, which is written, once more, ready, under a new id. Returns null when the arena is full now. */
-  copy(place: RecordPlace, id: number): RecordPlace | null {
+  /**
+   * Moves the record at `place`, which is written: it stands elsewhere then, ready, under a new id. Returns null when the arena
+   * is full now.
+   */
+  move(place: RecordPlace, id: number): RecordPlace | null {
     const offset = this.#segments.allocate(place.length);
     if (offset < 0) return null;
     const record = Buffer.allocUnsafe(place.length);
@@ -132,11 +166,17 @@ export class Arena {
     record[RECORD.state] = RECORD_READY;
     this.#seek(offset, place.length);
     this.#writer.raw(record);
-    return { offset, length: place.length };
+    this.#releaseRecord(place);
+    return { offset, length: place.length, body: place.body };
   }
 
   /** The place may be used again: the record was answered, or nobody can claim it any more. */
-  release({ offset }: RecordPlace): void {
+  release(place: RecordPlace): void {
+    place.body?.release();
+    this.#releaseRecord(place);
+  }
+
+  #releaseRecord({ offset }: RecordPlace): void {
     if (offset < this.#probesOffset) this.#segments.release(offset);
     else this.#probes.release(offset - this.#probesOffset);
   }

@@ -32,6 +32,10 @@ export const RECORD_PROBE = 3;
 export const BODY_NONE = 0;
 export const BODY_INLINE = 1;
 export const BODY_SPOOLED = 2;
+export const BODY_STORED = 3;
+
+/** Offsets in what stands in the place of a stored body. */
+export const STORED_BODY = { offset: 0, length: 4, bytes: 8 } as const;
 
 export const SCOREBOARD_MAGIC = 0x494e5554;
 export const SCOREBOARD_HEADER_BYTES = 64;

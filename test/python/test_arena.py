@@ -14,10 +14,12 @@ from tunicorn.layout import (
     BODY_INLINE,
     BODY_NONE,
     BODY_SPOOLED,
+    BODY_STORED,
     RECORD_HEADER,
     RECORD_PROBE,
     RECORD_READY,
     RECORD_WITHDRAWN,
+    STORED_BODY,
     arena_file,
 )
 
@@ -91,6 +93,44 @@ def test_a_spooled_body_is_read_from_its_file_as_from_any_file(tmp_path: Path) -
         assert isinstance(body, io.BufferedReader)
         assert body.readline() == b"line 1\n"
         assert list(body) == [b"line 2\n"]
+
+
+def stored_record(content: bytes) -> bytes:
+    """A record, and behind it the body that it points to."""
+    size = len(record()) + STORED_BODY.size
+    return record(kind=BODY_STORED, body=STORED_BODY.pack(size, len(content))) + content
+
+
+def test_a_stored_body_is_a_copy_of_where_its_record_points_to(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 1000
+    written = stored_record(content)
+    arena = arenas(tmp_path, written)
+    request = arena.read(GATEWAY, TICKET, 0, 0)
+    with (tmp_path / arena_file(GATEWAY)).open("r+b") as file:
+        file.write(b"x" * len(written))
+    assert request is not None
+    assert request[1].read() == content
+
+
+@pytest.mark.parametrize(
+    "changed", [{"state": RECORD_WITHDRAWN}, {"ticket": TICKET + 1}], ids=["withdrawn", "another request's"]
+)
+def test_a_stored_body_that_may_be_anothers_is_not_served(
+    changed: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arena = arenas(tmp_path, stored_record(b"body"))
+
+    def loads_slowly(environ: bytes) -> dict[str, str]:
+        with (tmp_path / arena_file(GATEWAY)).open("r+b") as file:
+            file.write(RECORD_HEADER.pack(*_header(**changed)))
+        return {}
+
+    monkeypatch.setattr("tunicorn.arena.loads", loads_slowly)
+    assert arena.read(GATEWAY, TICKET, 0, 0) is None
+
+
+def _header(ticket: int = TICKET, state: int = RECORD_READY) -> tuple[int, int, int, int, int, float, float]:
+    return ticket, state, BODY_STORED, len(ENVIRON), STORED_BODY.size, NOW * 1e3, 0.0
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,9 @@ def test_structs_have_the_offsets_of_the_other_side() -> None:
     assert offsets_of(layout.RECORD_HEADER) == list(record.values())
     assert offsets_of(layout.FRAME_HEADER) == list(frame.values())
     file, answer = offsets["file"], offsets["fileAnswer"]
+    stored = offsets["storedBody"]
+    assert stored.pop("bytes") == layout.STORED_BODY.size
+    assert offsets_of(layout.STORED_BODY) == list(stored.values())
     assert file.pop("infoBytes") == layout.FILE_INFO.size
     assert answer.pop("bytes") == layout.FILE_ANSWER.size
     assert offsets_of(layout.FILE_INFO) == list(file.values())

@@ -102,7 +102,7 @@ describe("a process that dies", () => {
       trouble: /Gateway \(pid:\d+\) was killed by SIGKILL/,
     });
     const gateway = await server.child(/tunicorn: gateway/);
-    const body = "x".repeat(100_000);
+    const body = "x".repeat(3_000_000);
     const client = await server.connect();
     client.send(`POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length + 1}\r\n\r\n${body}`);
     const ofGateways = (): string[] =>

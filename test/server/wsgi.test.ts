@@ -38,6 +38,20 @@ describe("wsgi.input", () => {
     assert.equal((await server.get("/body")).body, "");
   });
 
+  // In the record, beside it, in a file.
+  for (const bytes of [32 * 1024, 32 * 1024 + 1, 64 * 1024 + 1, 2 * 1024 * 1024, 2 * 1024 * 1024 + 1]) {
+    it(`is what the client has sent, also when that is ${bytes} bytes`, async (t) => {
+      const server = await Server.start(t, ["basics"]);
+      const body = Array.from({ length: bytes / 8 + 1 }, (_, nr) => String(nr).padStart(8))
+        .join("")
+        .slice(0, bytes);
+      const head = "POST /body HTTP/1.1\r\nHost: x\r\n";
+      const chunk = `${bytes.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+      assert.ok((await server.request(`${head}Content-Length: ${bytes}\r\n\r\n${body}`)).body === body);
+      assert.ok((await server.request(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk}`)).body === body);
+    });
+  }
+
   it("may be left unread, and the connection goes on", async (t) => {
     const server = await Server.start(t, ["pep3333"]);
     const client = await server.connect();

@@ -103,10 +103,12 @@ class Play {
   #gathering: PiecewiseReply | null = null;
 
   constructor(head: RequestHead, { keepAlive = true, scriptName = "" } = {}) {
-    const body = new RequestBody(
-      () => assert.fail("no body is spooled"),
-      (error) => assert.fail(error),
-    );
+    const storage = {
+      maybeReserve: () => assert.fail("no body is stored"),
+      spoolPath: () => assert.fail("no body is spooled"),
+      onSpoolError: (error: Error) => assert.fail(error),
+    };
+    const body = new RequestBody(storage, 0);
     const provenance = { scheme: "http", scriptName, fields: head.fields };
     this.exchange = new HttpExchange(this.client, head, body, provenance, keepAlive);
     const stream = {

@@ -170,7 +170,7 @@ describe("an arena", () => {
     const another = (): RecordPlace | null =>
       arena.add(2, ENVIRON, BODY_INLINE, [Buffer.alloc(900)], 900, 1, 0);
     assert.equal(another(), null);
-    assert.equal(arena.copy(place, 3), null);
+    assert.equal(arena.move(place, 3), null);
     arena.release(place);
     assert.notEqual(another(), null);
   });
@@ -186,16 +186,16 @@ describe("an arena", () => {
     );
   });
 
-  it("copies a withdrawn record, ready, under its new id", (t) => {
+  it("moves a withdrawn record, ready, under its new id", (t) => {
     const arena = newArena(t);
     const place = add(arena, 1, "body");
     arena.flush();
     arena.withdraw(place);
-    const copy = arena.copy(place, 9);
+    const moved = arena.move(place, 9);
     arena.flush();
-    assert.ok(copy);
-    assert.notEqual(copy.offset, place.offset);
-    assert.deepEqual(stored(arena, copy), ready(9, "body"));
+    assert.ok(moved);
+    assert.notEqual(moved.offset, place.offset);
+    assert.deepEqual(stored(arena, moved), ready(9, "body"));
     assert.equal(stored(arena, place).state, RECORD_WITHDRAWN);
   });
 });

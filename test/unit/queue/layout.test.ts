@@ -29,8 +29,9 @@ describe("the queue's layout", () => {
   });
 
   it("has the offsets that Python's structs have", () => {
-    const { RECORD: record, SLOT: slot, FRAME: frame, FILE: file, FILE_ANSWER: fileAnswer } = layout;
-    assert.deepEqual({ record, slot, frame, file, fileAnswer }, offsets);
+    const { RECORD: record, STORED_BODY: storedBody, SLOT: slot, FRAME: frame } = layout;
+    const { FILE: file, FILE_ANSWER: fileAnswer } = layout;
+    assert.deepEqual({ record, storedBody, slot, frame, file, fileAnswer }, offsets);
   });
 
   it("writes a batch of tickets in one write that is atomic", () => {

@@ -15,7 +15,6 @@ from time import monotonic
 from typing import Any
 
 from .layout import (
-    BODY_NONE,
     BODY_SPOOLED,
     BODY_STORED,
     RECORD_HEADER,
@@ -51,21 +50,20 @@ class Arenas:
         if claim_by and monotonic() * 1e3 > claim_by:
             return None
         start = offset + RECORD_HEADER_BYTES
-        body_start = start + environ_length
-        environ: dict[str, Any] = loads(arena[start:body_start])
-        if body_kind == BODY_NONE:
-            return environ, BytesIO()
-        body = bytes(arena[body_start : body_start + body_length])
+        record = bytes(arena[start : start + environ_length + body_length])
+        body = record[environ_length:]
+        if body_kind == BODY_STORED:
+            stored, size = STORED_BODY.unpack(body)
+            body = bytes(arena[stored : stored + size])
+        identity, state, *_ = RECORD_HEADER.unpack_from(arena, offset)
+        if identity != ticket or state != RECORD_READY:
+            return None  # withdrawn meanwhile, and what was copied is perhaps another's
+        environ: dict[str, Any] = loads(record)
         if body_kind == BODY_SPOOLED:
             try:
                 return environ, open(os.fsdecode(body), "rb")
             except FileNotFoundError:
                 return None  # withdrawn just now
-        if body_kind == BODY_STORED:
-            stored, size = STORED_BODY.unpack(body)
-            body = bytes(arena[stored : stored + size])
-            if not _is_ready(arena, offset, ticket):
-                return None  # withdrawn meanwhile, and what was read perhaps another's
         return environ, BytesIO(body)
 
     def is_probe(self, gateway: int, ticket: int, offset: int) -> bool:
@@ -95,8 +93,3 @@ class Arenas:
             os.close(descriptor)
         self._maps[gateway] = arena
         return arena
-
-
-def _is_ready(arena: memoryview, offset: int, ticket: int) -> bool:
-    identity, state, *_ = RECORD_HEADER.unpack_from(arena, offset)
-    return bool(identity == ticket and state == RECORD_READY)

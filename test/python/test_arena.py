@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,12 +121,12 @@ def test_a_stored_body_that_may_be_anothers_is_not_served(
 ) -> None:
     arena = arenas(tmp_path, stored_record(b"body"))
 
-    def loads_slowly(environ: bytes) -> dict[str, str]:
+    def while_it_is_copied(body: bytes) -> tuple[int, int]:
         with (tmp_path / arena_file(GATEWAY)).open("r+b") as file:
             file.write(RECORD_HEADER.pack(*_header(**changed)))
-        return {}
+        return 0, 1
 
-    monkeypatch.setattr("tunicorn.arena.loads", loads_slowly)
+    monkeypatch.setattr("tunicorn.arena.STORED_BODY", SimpleNamespace(unpack=while_it_is_copied))
     assert arena.read(GATEWAY, TICKET, 0, 0) is None
 
 

@@ -2,8 +2,8 @@
  * `make dist`: builds what is published, into dist/ or the directory that is named: a wheel and an sdist for PyPI, a
  * tarball for npm. docs/release.md says what is done with them.
  *
- * - The TypeScript is compiled file by file: what runs is what is read, without its types. A bundler would save a quarter
- *   of a megabyte and cost a dependency and readable traces.
+ * - Each program is one file of JavaScript: Node takes 75 ms to find and load two hundred modules, and 20 ms for one. The text of
+ *   it is what stands in src, without types, module after module, so that a trace can be read.
  * - The wheel has the packages that Node's side needs in it; npm installs them itself.
  * - The same sources give the same bytes: hatchling and npm write no times of their own (SOURCE_DATE_EPOCH is hatchling's),
  *   and the modes of files are set here.
@@ -24,6 +24,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { build } from "esbuild";
 import { describeEnd, runProgram } from "./suite/command.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -32,6 +33,15 @@ const PYTHON = join(ROOT, ".venv/bin/python");
 const NODE = join(ROOT, ".venv/bin/node");
 const NPM = join(ROOT, ".venv/bin/npm");
 const TSC = join(ROOT, "node_modules/.bin/tsc");
+
+/** What Node is started with or imports: below build/lib, and below src. */
+const ENTRIES = {
+  main: "program.ts",
+  "gateway/main": "gateway/main.ts",
+  "control/main": "control/main.ts",
+  "settings/read-module": "settings/read-module.ts",
+  index: "index.ts",
+};
 
 const COMMANDS = ["tunicorn", "tunicornctl"];
 
@@ -56,10 +66,7 @@ export async function buildAll(directory: string): Promise<readonly string[]> {
   for (const old of globSync("tunicorn-*", { cwd: directory })) rmSync(join(directory, old));
   mkdirSync(directory, { recursive: true });
   const manifest = readJson<Manifest>("package.json");
-  await Promise.all([
-    run(NODE, TSC, "-p", join(ROOT, "tsconfig.dist.json")),
-    run(NODE, TSC, "-p", join(ROOT, "tsconfig.types.json")),
-  ]);
+  await Promise.all([bundle(), run(NODE, TSC, "-p", join(ROOT, "tsconfig.types.json"))]);
   stageNode(manifest);
   stageNpm(manifest);
   await Promise.all([
@@ -69,6 +76,23 @@ export async function buildAll(directory: string): Promise<readonly string[]> {
   return globSync("tunicorn-*", { cwd: directory })
     .sort()
     .map((name) => join(directory, name));
+}
+
+/** Packages stay packages: they have licences. */
+async function bundle(): Promise<void> {
+  const entries = Object.entries(ENTRIES);
+  await build({
+    entryPoints: Object.fromEntries(entries.map(([name, file]) => [name, join("src", file)])),
+    outdir: join(BUILD, "lib"),
+    absWorkingDir: ROOT,
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    charset: "utf8",
+    logLevel: "warning",
+  });
 }
 
 /** Node's side of the wheel. It needs its package.json for the version, and to be taken for ES modules. */

@@ -4,9 +4,10 @@
  * Runs in: arbiter, gateway.
  */
 import { readFileSync } from "node:fs";
+import { MANIFEST } from "./installation.ts";
 
 function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const manifest: unknown = JSON.parse(readFileSync(MANIFEST, "utf8"));
   if (typeof manifest === "object" && manifest !== null && "version" in manifest) {
     return String(manifest.version);
   }

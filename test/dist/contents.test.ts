@@ -1,6 +1,6 @@
 /** What is in the files that are published: everything that is needed, nothing else, and always the same bytes. */
 import assert from "node:assert/strict";
-import { chmodSync, globSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { chmodSync, existsSync, globSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
@@ -39,18 +39,12 @@ function checkout(pattern: string, but: readonly string[] = []): string[] {
   return globSync(pattern, { cwd: ROOT }).filter((path) => !but.includes(path));
 }
 
-/** The modules that run; the others write pages of the documentation. */
-const MODULES = checkout("src/**/*.ts", [
-  "src/cli/settings-page.ts",
-  "src/cli/config-type-page.ts",
-  "src/cli/worker-states-page.ts",
-]);
+/** One file each. */
+const PROGRAMS = ["main", "gateway/main", "control/main", "settings/read-module", "index"].map(
+  (name) => `lib/${name}.js`,
+);
 const PYTHON_MODULES = checkout("python/tunicorn/*.{py,typed}");
 const COMMANDS = checkout("bin/package/*.cjs").map((path) => path.replace("bin/package", "bin"));
-
-function compiled(path: string): string {
-  return path.replace(/^src\//, "lib/").replace(/\.ts$/, ".js");
-}
 
 function paths(archive: ReadonlyMap<string, string>, but: RegExp): string[] {
   return [...archive.keys()].filter((path) => !but.test(path)).sort();
@@ -58,7 +52,7 @@ function paths(archive: ReadonlyMap<string, string>, but: RegExp): string[] {
 
 describe("the wheel", () => {
   it("has the Python package, what Node runs, and the packages that it needs", () => {
-    const nodeSide = [...MODULES.map(compiled), ...COMMANDS, "package.json", "BUNDLED.md"];
+    const nodeSide = [...PROGRAMS, ...COMMANDS, "package.json", "BUNDLED.md"];
     const expected = [
       ...PYTHON_MODULES.map((path) => path.replace("python/", "")),
       ...nodeSide.map((path) => `tunicorn/_node/${path}`),
@@ -111,12 +105,7 @@ describe("the sdist", () => {
 
   it("has the sources, and what is made of them", () => {
     const top = `tunicorn-${VERSION}`;
-    for (const path of [
-      ...checkout("src/**/*.ts"),
-      ...PYTHON_MODULES,
-      "tsconfig.dist.json",
-      "scripts/dist.ts",
-    ])
+    for (const path of [...checkout("src/**/*.ts"), ...PYTHON_MODULES, "scripts/dist.ts"])
       assert.ok(sdist.has(`${top}/${path}`), path);
     const own =
       /^(bin\/package|build\/node|python\/tunicorn|src)\/|^scripts\/(dist|suite\/(command|outcome))\.ts$/;
@@ -133,7 +122,6 @@ describe("the sdist", () => {
       "package-lock.json",
       "package.json",
       "pyproject.toml",
-      "tsconfig.dist.json",
       "tsconfig.json",
       "tsconfig.types.json",
     ]);
@@ -143,7 +131,7 @@ describe("the sdist", () => {
 describe("the npm package", () => {
   it("has what Node runs, its types, and the Python package without pip's commands", () => {
     const expected = [
-      ...MODULES.map(compiled),
+      ...PROGRAMS,
       ...COMMANDS,
       ...PYTHON_MODULES.filter((path) => !/(command|__main__)\.py$/.test(path)),
       ...["package.json", "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"],
@@ -183,6 +171,15 @@ describe("what is built", () => {
     assert.partialDeepStrictEqual(locked, { version: VERSION, packages: { "": { version: VERSION } } });
     assert.match(wheel.get("tunicorn/_node/package.json") ?? "", new RegExp(`"version": "${VERSION}"`));
     assert.match(sdist.get(`tunicorn-${VERSION}/PKG-INFO`) ?? "", new RegExp(`^Version: ${VERSION}$`, "m"));
+  });
+
+  it("says of each part of a program which module it is, and has no package's code in it", () => {
+    for (const program of PROGRAMS) {
+      const text = tarball.get(`package/${program}`) ?? "";
+      const modules = [...text.matchAll(/^\/\/ (\S+\.[cm]?[jt]s)$/gm)].map(([, path = ""]) => path);
+      assert.ok(modules.length > 0, program);
+      for (const path of modules) assert.ok(path.startsWith("src/") && existsSync(join(ROOT, path)), path);
+    }
   });
 
   it("has no path of the machine that built it", () => {

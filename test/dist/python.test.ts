@@ -162,7 +162,7 @@ describe("what pip has installed", () => {
     const words = ["-m", "mypy", "--strict", "--python-executable", join(venv, "bin/python"), "-c"];
     const program = "from tunicorn import RequestTimeout\nreveal_type(RequestTimeout)";
     const said = await succeed(PYTHON, [...words, program], { cwd: temporaryDirectory() });
-    assert.match(said, /Revealed type is "def \(.*\) -> tunicorn\.request_timeout\.RequestTimeout"/);
+    assert.match(said, /Revealed type is "def \(.*\) -> tunicorn\.exceptions\.RequestTimeout"/);
   });
 
   it("runs in a container as examples/docker/Dockerfile has it: as PID 1, with its health check, until TERM", async (t) => {

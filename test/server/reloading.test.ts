@@ -34,6 +34,12 @@ class Site {
     writeFileSync(this.path(name), text);
   }
 
+  /** As most editors do it: nobody finds the file empty, or half of it. */
+  replace(name: string, text: string): void {
+    this.write(`${name}.new`, text);
+    renameSync(this.path(`${name}.new`), this.path(name));
+  }
+
   /** When changes of it are noticed. */
   async watches(name: string): Promise<void> {
     await this.running.stderr.find(new RegExp(`Watching .*/${name.replaceAll(".", "\\.")}(,|$)`));
@@ -73,9 +79,7 @@ describe("--reload", () => {
       site.write("names.py", "NAME = 'second of all'\n");
       await site.serves("second of all");
       await site.running.stderr.find(/Worker reloading: .*names\.py modified/);
-      // As editors do it.
-      site.write("shop.py.new", answering("'third'"));
-      renameSync(site.path("shop.py.new"), site.path("shop.py"));
+      site.replace("shop.py", answering("'third'"));
       await site.serves("third");
     });
   }
@@ -88,7 +92,7 @@ describe("--reload", () => {
     await site.watches("shop.py");
     const load = new Load(site.address, "/", /^version \d$/, 4);
     for (const version of [1, 2, 3]) {
-      site.write("shop.py", answering(`'version ${version}'`));
+      site.replace("shop.py", answering(`'version ${version}'`));
       await site.serves(`version ${version}`);
     }
     await load.reaches(load.answered + 20);

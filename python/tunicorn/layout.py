@@ -42,9 +42,10 @@ SLOT_OVERDUE_OFFSET = 44
 
 # age, pid, generation
 SLOT_IDENTITY = Struct("<3I")
-# state, gateway, ticket, started ms; then the same with the requests served
-SLOT_CLAIM = Struct("<B3xIId")
+# state, gateway, ticket, started ms, requests served; of these gateway, ticket and started ms alone
 SLOT_WORK = Struct("<B3xIIdQ")
+SLOT_CLAIM = Struct("<IId")
+SLOT_CLAIM_OFFSET = 16
 # gateway, ticket
 SLOT_OVERDUE = Struct("<2I")
 

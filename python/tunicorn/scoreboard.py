@@ -20,6 +20,7 @@ from .layout import (
     SLOT_BUSY,
     SLOT_BYTES,
     SLOT_CLAIM,
+    SLOT_CLAIM_OFFSET,
     SLOT_IDENTITY,
     SLOT_IDLE,
     SLOT_OVERDUE,
@@ -47,12 +48,21 @@ def open_scoreboard(path: str) -> mmap.mmap:
 class Slot:
     """The slot of one thread."""
 
-    __slots__ = ("_board", "_identity_offset", "_overdue_offset", "_served", "_work_offset", "number")
+    __slots__ = (
+        "_board",
+        "_claim_offset",
+        "_identity_offset",
+        "_overdue_offset",
+        "_served",
+        "_work_offset",
+        "number",
+    )
 
     def __init__(self, board: mmap.mmap, number: int) -> None:
         self._board = board
         self._identity_offset = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES
         self._work_offset = self._identity_offset + SLOT_WORK_OFFSET
+        self._claim_offset = self._identity_offset + SLOT_CLAIM_OFFSET
         self._overdue_offset = self._identity_offset + SLOT_OVERDUE_OFFSET
         self._served = 0
         self.number = number
@@ -64,14 +74,15 @@ class Slot:
         SLOT_IDENTITY.pack_into(self._board, self._identity_offset, age, os.getpid(), generation)
 
     def busy(self, gateway: int, ticket: int) -> float:
-        """Returns the moment that it notes, ms."""
+        """Returns the moment that it notes, ms. The state comes last: who sees it sees what it is about."""
         now = monotonic() * 1e3
-        SLOT_CLAIM.pack_into(self._board, self._work_offset, SLOT_BUSY, gateway, ticket, now)
+        SLOT_CLAIM.pack_into(self._board, self._claim_offset, gateway, ticket, now)
+        self._board[self._work_offset] = SLOT_BUSY
         return now
 
     def dropped(self) -> None:
         """A ticket was claimed that nobody wants any more."""
-        SLOT_CLAIM.pack_into(self._board, self._work_offset, SLOT_IDLE, 0, 0, 0.0)
+        SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_IDLE, 0, 0, 0.0, self._served)
 
     def idle(self) -> None:
         """A request was served."""

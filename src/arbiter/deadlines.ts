@@ -43,13 +43,22 @@ interface Known {
 export class Deadlines {
   /** By slot. */
   readonly #known = new Map<number, Known>();
+  /** By slot: since when it was busy at the look before; NaN when it was not. */
+  readonly #seen: number[] = [];
 
-  /** Each request is named at most once for each step. `timeoutMs` of a worker; 0: none is ever overdue. */
+  /**
+   * Each request is named at most once for each step. `timeoutMs` of a worker; 0: none is ever overdue.
+   *
+   * One that was not there at the look before cannot be overdue: its slot was being written while it was read.
+   */
   overdue(slots: readonly SlotRecord[], timeoutMs: (age: number) => number, nowMs: number): Overdue[] {
     const found: Overdue[] = [];
     slots.forEach((record, slot) => {
       const { age, gateway, ticket, startedMs } = record;
-      if (age === 0 || record.state !== SLOT_BUSY) return;
+      const isBusy = age !== 0 && record.state === SLOT_BUSY;
+      const wasSeen = this.#seen[slot] === startedMs;
+      this.#seen[slot] = isBusy ? startedMs : Number.NaN;
+      if (!isBusy || !wasSeen) return;
       const limitMs = timeoutMs(age);
       const ranMs = nowMs - startedMs;
       if (limitMs === 0 || ranMs <= limitMs) return;

@@ -40,7 +40,13 @@ def each(name: str) -> pytest.MarkDecorator:
 def test_constants_and_file_names_are_those_of_the_other_side() -> None:
     expected = json.loads((VECTORS / "layout.json").read_text())
     # TypeScript has these among the offsets.
-    own = {"RECORD_HEADER_BYTES", "SLOT_WORK_OFFSET", "SLOT_RETIRE_SEEN_OFFSET", "SLOT_OVERDUE_OFFSET"}
+    own = {
+        "RECORD_HEADER_BYTES",
+        "SLOT_WORK_OFFSET",
+        "SLOT_CLAIM_OFFSET",
+        "SLOT_RETIRE_SEEN_OFFSET",
+        "SLOT_OVERDUE_OFFSET",
+    }
     constants = {
         name: value
         for name, value in vars(layout).items()
@@ -71,7 +77,8 @@ def test_structs_have_the_offsets_of_the_other_side() -> None:
     work = [layout.SLOT_WORK_OFFSET + offset for offset in offsets_of(layout.SLOT_WORK)]
     overdue = [layout.SLOT_OVERDUE_OFFSET + offset for offset in (0, 4)]
     assert [*identity, *work, layout.SLOT_RETIRE_SEEN_OFFSET, *overdue] == list(slot.values())
-    assert offsets_of(layout.SLOT_CLAIM) == offsets_of(layout.SLOT_WORK)[:-1]
+    claim = [layout.SLOT_CLAIM_OFFSET + offset for offset in offsets_of(layout.SLOT_CLAIM)]
+    assert claim == work[1:-1]
 
 
 def offsets_of(struct: Struct) -> list[int]:

@@ -16,6 +16,7 @@ from tunicorn.layout import (
     SCOREBOARD_MAGIC,
     SLOT_BUSY,
     SLOT_BYTES,
+    SLOT_CLAIM,
     SLOT_IDENTITY,
     SLOT_IDLE,
     SLOT_RETIRING,
@@ -54,6 +55,23 @@ def work(board: mmap.mmap, number: int) -> tuple[int, int, int, float, int]:
     offset = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES + SLOT_WORK_OFFSET
     state, gateway, ticket, started, served = SLOT_WORK.unpack_from(board, offset)
     return state, gateway, ticket, started, served
+
+
+def test_who_sees_busy_sees_what_with(board: mmap.mmap, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The arbiter takes a time of 0 for a request that has run since the machine was started."""
+    slot = Slot(board, 1)
+    slot.occupy(AGE, GENERATION)
+    seen = []
+
+    class Watched:
+        def pack_into(self, buffer: mmap.mmap, offset: int, *words: float) -> None:
+            SLOT_CLAIM.pack_into(buffer, offset, *words)
+            seen.append(work(board, 1))
+
+    monkeypatch.setattr("tunicorn.scoreboard.SLOT_CLAIM", Watched())
+    slot.busy(4, 77)
+    assert seen == [(SLOT_IDLE, 4, 77, NOW * 1e3, 0)]
+    assert work(board, 1) == (SLOT_BUSY, 4, 77, NOW * 1e3, 0)
 
 
 def test_a_slot_tells_what_its_thread_is_doing(board: mmap.mmap) -> None:

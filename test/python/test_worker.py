@@ -31,10 +31,10 @@ from tunicorn.layout import (
     SCOREBOARD_MAGIC,
     SLOT_BUSY,
     SLOT_BYTES,
-    SLOT_CLAIM,
     SLOT_IDLE,
     SLOT_RETIRE_SEEN_OFFSET,
     SLOT_RETIRING,
+    SLOT_WORK,
     SLOT_WORK_OFFSET,
     TICKET,
     TICKETS_FILE,
@@ -167,7 +167,7 @@ class Instance:
         """State, gateway and ticket."""
         at = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES + SLOT_WORK_OFFSET
         board = (self.directory / SCOREBOARD_FILE).read_bytes()
-        state, gateway, ticket, _ = SLOT_CLAIM.unpack_from(board, at)
+        state, gateway, ticket, _, _ = SLOT_WORK.unpack_from(board, at)
         return state, gateway, ticket
 
     def has_seen_retire(self) -> bool:

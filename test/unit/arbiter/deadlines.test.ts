@@ -15,9 +15,16 @@ function slot(changes: Partial<SlotRecord> = {}): SlotRecord {
   return { ...busy, startedMs: STARTED, ...changes };
 }
 
+/** That have looked at these before. */
+function deadlinesWith(...slots: readonly SlotRecord[]): Deadlines {
+  const deadlines = new Deadlines();
+  assert.deepEqual(deadlines.overdue(slots, TIMEOUT, STARTED), []);
+  return deadlines;
+}
+
 describe("a request", () => {
   it("is overdue when it has run for longer than the timeout, not earlier", () => {
-    const deadlines = new Deadlines();
+    const deadlines = deadlinesWith(slot());
     assert.deepEqual(deadlines.overdue([slot()], TIMEOUT, LATE - 1), []);
     assert.deepEqual(deadlines.overdue([slot()], TIMEOUT, LATE), [
       { step: "interrupt", age: 3, slot: 0, gateway: 2, ticket: 77, ranMs: TIMEOUT_MS + 1 },
@@ -26,7 +33,7 @@ describe("a request", () => {
 
   it("has the limit of its own worker", () => {
     const limit = (age: number): number => (age === 4 ? TIMEOUT_MS : TIMEOUT_MS * 2);
-    const found = new Deadlines().overdue([slot(), slot({ age: 4 })], limit, LATE);
+    const found = deadlinesWith(slot(), slot({ age: 4 })).overdue([slot(), slot({ age: 4 })], limit, LATE);
     assert.deepEqual(
       found.map(({ age }) => age),
       [4],
@@ -34,7 +41,7 @@ describe("a request", () => {
   });
 
   it("that does not end in the time that it is given is lost, once", () => {
-    const deadlines = new Deadlines();
+    const deadlines = deadlinesWith(slot());
     const look = (nowMs: number): string[] =>
       deadlines.overdue([slot()], TIMEOUT, nowMs).map(({ step }) => step);
     assert.deepEqual(look(LATE), ["interrupt"]);
@@ -49,13 +56,13 @@ describe("a request", () => {
   });
 
   it("is reported once", () => {
-    const deadlines = new Deadlines();
+    const deadlines = deadlinesWith(slot());
     assert.equal(deadlines.overdue([slot()], TIMEOUT, LATE).length, 1);
     assert.equal(deadlines.overdue([slot()], TIMEOUT, LATE + 250).length, 0);
   });
 
   it("is reported although an earlier one on the same slot was", () => {
-    const deadlines = new Deadlines();
+    const deadlines = deadlinesWith(slot());
     deadlines.overdue([slot()], TIMEOUT, LATE);
     const next = slot({ ticket: 78, startedMs: LATE });
     assert.equal(deadlines.overdue([next], TIMEOUT, LATE).length, 0);
@@ -63,16 +70,28 @@ describe("a request", () => {
   });
 
   it("is reported although one on another slot began at the same time", () => {
-    const found = new Deadlines().overdue([slot(), slot({ ticket: 78 })], TIMEOUT, LATE);
+    const found = deadlinesWith(slot(), slot({ ticket: 78 })).overdue(
+      [slot(), slot({ ticket: 78 })],
+      TIMEOUT,
+      LATE,
+    );
     assert.deepEqual(
       found.map(({ ticket }) => ticket),
       [77, 78],
     );
   });
 
+  it("is not overdue when its slot was read half written", () => {
+    for (const before of [slot({ state: SLOT_IDLE, startedMs: 0 }), slot({ startedMs: LATE - 300 })]) {
+      const deadlines = deadlinesWith(before);
+      assert.deepEqual(deadlines.overdue([slot({ startedMs: 0 })], TIMEOUT, LATE), []);
+      assert.deepEqual(deadlines.overdue([slot({ startedMs: LATE - 1 })], TIMEOUT, LATE + 250), []);
+    }
+  });
+
   it("is never overdue with a timeout of 0", () => {
     assert.deepEqual(
-      new Deadlines().overdue([slot()], () => 0, LATE),
+      deadlinesWith(slot()).overdue([slot()], () => 0, LATE),
       [],
     );
   });
@@ -81,12 +100,12 @@ describe("a request", () => {
 describe("a thread", () => {
   it("that is not on a request is never overdue", () => {
     for (const state of [SLOT_FREE, SLOT_IDLE, SLOT_RETIRING]) {
-      assert.deepEqual(new Deadlines().overdue([slot({ state })], TIMEOUT, LATE), []);
+      assert.deepEqual(deadlinesWith(slot()).overdue([slot({ state })], TIMEOUT, LATE), []);
     }
   });
 
   it("of nobody is never overdue", () => {
-    assert.deepEqual(new Deadlines().overdue([slot({ age: 0 })], TIMEOUT, LATE), []);
+    assert.deepEqual(deadlinesWith(slot()).overdue([slot({ age: 0 })], TIMEOUT, LATE), []);
   });
 });
 

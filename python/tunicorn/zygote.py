@@ -34,6 +34,7 @@ from .lifeline import die_with_parent
 from .likely_cause import likely_cause, log_likely_cause
 from .log_configuration import LogConfigurationError, configure, with_objects
 from .request_timeout import OVERDUE_SIGNAL, STACKS_SIGNAL, load_thread_exceptions
+from .scheduling import run_as_batch
 from .scoreboard import Slot, open_scoreboard
 from .settings import Settings
 from .worker import Worker
@@ -151,6 +152,8 @@ class Zygote:
                 log.reopen()
             case "interrupt":
                 self._interrupt(order["pid"], order["slot"], order["gateway"], order["ticket"])
+            case "run-as-batch":
+                run_as_batch(order["pid"])
             case "write-stacks":
                 self._signal(order["pid"], STACKS_SIGNAL)
             case "kill":

@@ -370,6 +370,7 @@ export class Arbiter implements GenerationEvents {
       this.#queueFd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     }
     this.#gateways.openQueue();
+    generation.runAsBatch(this.#gateways.pids);
     // The first generation waits until clients can connect, so that the log tells the start in its usual order.
     this.#zygoteBackOff.reset();
     if (this.#hasAnnounced) this.onVacancy(generation);
@@ -383,6 +384,7 @@ export class Arbiter implements GenerationEvents {
 
   #onListening(): void {
     this.#isListening = true;
+    this.#current.runAsBatch(this.#gateways.pids);
     this.#announce();
   }
 

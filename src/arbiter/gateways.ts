@@ -83,6 +83,10 @@ export class Gateways {
     this.#startAll();
   }
 
+  get pids(): readonly number[] {
+    return [...this.#processes.keys()].map(({ pid }) => pid);
+  }
+
   /** The FIFO exists. */
   openQueue(): void {
     if (this.#isQueueOpen) return;

@@ -222,6 +222,12 @@ export class Generation {
     else this.#zygote.close();
   }
 
+  /** Has the kernel let workers finish their turn before one of these goes on (docs/decisions/0015-batch-scheduling.md). */
+  runAsBatch(pids: readonly number[]): void {
+    if (!this.isPrepared) return;
+    for (const pid of pids) this.#zygote.order({ type: "run-as-batch", pid });
+  }
+
   signal(worker: Worker, signal: "SIGABRT" | "SIGKILL" | "SIGQUIT" | "SIGUSR1"): void {
     if (worker.pid > 0)
       this.#zygote.order({ type: "kill", pid: worker.pid, signal: constants.signals[signal] });

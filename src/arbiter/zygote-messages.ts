@@ -92,6 +92,8 @@ export type ZygoteOrder =
     }
   /** The worker is to write its stacks, although no Python code may run in it. */
   | { readonly type: "write-stacks"; readonly pid: number }
+  /** A gateway: the arbiter has not the system call for it. */
+  | { readonly type: "run-as-batch"; readonly pid: number }
   | { readonly type: "kill"; readonly pid: number; readonly signal: number };
 
 /** When it was modified, in seconds since the epoch; 0 when it is gone. */

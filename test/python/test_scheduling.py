@@ -1,0 +1,45 @@
+"""The policy that the kernel schedules a process by."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tunicorn.scheduling import run_as_batch
+
+
+@pytest.fixture
+def pid() -> Iterator[int]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process.pid
+        process.kill()
+
+
+def test_makes_a_process_a_batch_process(pid: int) -> None:
+    run_as_batch(pid)
+    assert os.sched_getscheduler(pid) == os.SCHED_BATCH
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+def test_leaves_a_policy_that_somebody_has_chosen(pid: int) -> None:
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    run_as_batch(pid)
+    assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+
+
+def test_a_process_that_is_gone() -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    run_as_batch(process.pid)
+
+
+def test_a_system_that_forbids_it(pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", forbidden)
+    run_as_batch(pid)
+    assert os.sched_getscheduler(pid) == os.SCHED_OTHER

@@ -66,9 +66,10 @@ _STANDARD_LIBRARY = os.path.dirname(os.__file__)
 
 
 def import_common_modules() -> None:
-    """Once sys.path is the application's. A Python that was built without a module goes without it."""
+    """Once sys.path is the application's. A Python that has not all of the modules goes without."""
     path = list(sys.path)
-    sys.path[:] = [entry for entry in path if _is_standard(entry)]
+    # First, not alone: who watches imports, as agents that trace applications do, may want to import something else.
+    sys.path.sort(key=lambda entry: not _is_standard(entry))
     try:
         _import(GUNICORNS)
         known = set(sys.modules)
@@ -93,14 +94,15 @@ def _is_standard(entry: str) -> bool:
 
 def _import(names: tuple[str, ...]) -> None:
     for name in names:
-        with contextlib.suppress(ImportError):
+        # Whatever it is: if the application needs the module, its import says so.
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
 
 
 def _forget_hidden(names: set[str], path: list[str]) -> None:
     """`path`: what comes before the standard library in it is looked at first."""
     first = next((index for index, entry in enumerate(path) if _is_standard(entry)), len(path))
-    hidden = {name for name in names if "." not in name and _is_in(name, path[:first])}
+    hidden = {name for name in names if name in sys.stdlib_module_names and _is_in(name, path[:first])}
     for name in names:
         if name.partition(".")[0] in hidden:
             del sys.modules[name]

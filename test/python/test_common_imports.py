@@ -77,6 +77,20 @@ def test_the_import_path_is_as_before(tmp_path: Path) -> None:
     )
 
 
+def test_who_watches_imports_can_import(tmp_path: Path) -> None:
+    (tmp_path / "agent.py").write_text("NAME = 'agent'")
+    program = """
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "csv":
+            import agent
+sys.meta_path.insert(0, Finder())
+import_common_modules()
+print(sys.modules["agent"].NAME, "csv" in sys.modules)
+"""
+    assert run(program, tmp_path) == "agent True"
+
+
 def test_a_module_that_comes_into_being_afterwards_is_found(tmp_path: Path) -> None:
     program = f"""
 import_common_modules()

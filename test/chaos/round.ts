@@ -173,7 +173,7 @@ class Round {
   /** Descriptors when a load has come and gone, so that everything that is opened once is open. */
   async #settled(addresses: readonly Address[], nr: number): Promise<Descriptors> {
     const traffic = new Traffic(addresses, this.#ledger, -nr);
-    await eventually(() => traffic.answered > WARM_UP_ANSWERS, LIVENESS_MS);
+    await eventually(() => traffic.answered > WARM_UP_ANSWERS && this.#areThreadsConnected(), LIVENESS_MS);
     await traffic.stop();
     const { plan } = this.#instance;
     const one = (): boolean => {
@@ -189,6 +189,15 @@ class Round {
       );
     }
     return this.#leastDescriptors();
+  }
+
+  /** A thread connects when it claims its first ticket, and that it does is a matter of luck. */
+  #areThreadsConnected(): boolean {
+    const { threads } = this.#instance.plan;
+    return this.#instance.processes().workers.every((pid) => {
+      const descriptors = maybeDescriptorsOf(pid) ?? [];
+      return descriptors.filter((name) => name.startsWith("socket:")).length >= threads;
+    });
   }
 
   #describe(name: keyof Descriptors): string {

@@ -69,9 +69,8 @@ ENVIRON = {
     "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.9,de;q=0.8",
     "HTTP_COOKIE": "sessionid=0a1b2c3d4e5f60718293a4b5c6d7e8f9; csrftoken=abcdefghijklmnopqrstuvwxyz012345",
 }
-BASE = dict.fromkeys(
-    ("wsgi.version", "wsgi.errors", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once"), 1
-)
+# As many as environ.py adds.
+BASE = {f"wsgi.{number}": number for number in range(8)}
 
 
 def application(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

@@ -84,7 +84,8 @@ export class RequestBody {
       for (; this.#parts[0] !== undefined; this.#parts.shift()) this.#place.append(this.#parts[0]);
       this.#place.append(bytes);
       return true;
-    } catch {
+    } catch (error) {
+      if (error instanceof RangeError) throw error; // more than Content-Length says: the mistake is here
       return false; // its tmpfs is full; the disk may not be
     }
   }

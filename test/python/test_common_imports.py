@@ -39,6 +39,22 @@ print(threading.active_count(), os.listdir("/proc/self/fd") == before)
     assert run(program) == "1 True"
 
 
+def test_reads_nothing_of_the_environment() -> None:
+    program = """
+import os
+read = []
+class Watched(type(os.environ)):
+    def __getitem__(self, name):
+        read.append(name)
+        return super().__getitem__(name)
+os.environ.__class__ = Watched
+os.environ.get("HOME")
+import_common_modules()
+print(read)
+"""
+    assert run(program) == "['HOME']"
+
+
 def test_the_applications_own_module_is_found(tmp_path: Path) -> None:
     (tmp_path / "statistics.py").write_text("MINE = True")
     (tmp_path / "csv").mkdir()

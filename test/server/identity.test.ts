@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync, renameSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { Client } from "../support/client.ts";
@@ -16,9 +16,18 @@ function uidOf(pid: number): number {
   return Number(/^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 }
 
+/** The application, where every user may read it: that may not be so of the checkout. */
+function anybodysApp(): string {
+  const directory = temporaryDirectory();
+  chmodSync(directory, 0o755);
+  copyFileSync(join(APPS, "who.py"), join(directory, "who.py"));
+  return directory;
+}
+
 describe("user and group", { skip: NEEDS_ROOT }, () => {
   it("are those of gateway, zygote and worker, and only the arbiter stays root", async (t) => {
-    const server = await Server.start(t, ["--user", "nobody", "--group", `${NOBODY}`, "who"]);
+    const words = ["--user", "nobody", "--group", `${NOBODY}`, "who"];
+    const server = await Server.start(t, words, { cwd: anybodysApp() });
     const { pid, uid, gid, groups } = JSON.parse((await server.get("/")).body);
     assert.deepEqual({ uid, gid, groups }, { uid: NOBODY, gid: NOBODY, groups: [NOBODY] });
     assert.equal(uidOf(server.pid), 0);
@@ -29,7 +38,8 @@ describe("user and group", { skip: NEEDS_ROOT }, () => {
   });
 
   it("with --initgroups brings the user's other groups", async (t) => {
-    const server = await Server.start(t, ["--user", "nobody", "--group", "daemon", "--initgroups", "who"]);
+    const words = ["--user", "nobody", "--group", "daemon", "--initgroups", "who"];
+    const server = await Server.start(t, words, { cwd: anybodysApp() });
     const { gid, groups } = JSON.parse((await server.get("/")).body);
     assert.equal(gid, 1);
     assert.ok(groups.includes(1));
@@ -40,10 +50,11 @@ describe("user and group", { skip: NEEDS_ROOT }, () => {
     const directory = temporaryDirectory();
     chmodSync(directory, 0o755);
     const [socket, access] = [join(directory, "socket"), join(directory, "access")];
-    const server = await Server.start(t, [
+    const words = [
       ...["--user", "nobody", "--group", `${NOBODY}`, "--bind", `unix:${socket}`],
       ...["--access-logfile", access, "who"],
-    ]);
+    ];
+    const server = await Server.start(t, words, { cwd: anybodysApp() });
     for (const path of [socket, access]) assert.equal(statSync(path).uid, NOBODY, path);
     renameSync(access, `${access}.1`);
     server.signal("SIGUSR1");
@@ -56,7 +67,7 @@ describe("user and group", { skip: NEEDS_ROOT }, () => {
   });
 
   it("serve large bodies both ways from their spool directory", async (t) => {
-    const server = await Server.start(t, ["--user", "nobody", "who"]);
+    const server = await Server.start(t, ["--user", "nobody", "who"], { cwd: anybodysApp() });
     const size = 3_000_000;
     const head = `POST /?${size} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${size}\r\n\r\n`;
     const response = await server.request(head + "x".repeat(size));

@@ -75,6 +75,11 @@ export class Server {
     return Number(statOf(String(pid))[1]);
   }
 
+  /** Scheduled as SCHED_BATCH (proc_pid_stat(5), field 41). */
+  isBatch(pid: number): boolean {
+    return statOf(String(pid))[38] === "3";
+  }
+
   connect(): Promise<Client> {
     return Client.connect(this.address);
   }

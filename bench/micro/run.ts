@@ -20,7 +20,7 @@ const BUDGETS: Costs = {
   "reply: frame read": 100,
   "response: head and body in one buffer": 350,
   "claim: a ticket read": 1000,
-  "scoreboard: busy and idle": 500,
+  "scoreboard: claimed, working and idle": 500,
   "record: copied, environ and input made": 4500,
   "response head: validated": 1500,
   "reply: framed and sent": 2000,

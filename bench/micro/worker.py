@@ -107,7 +107,8 @@ def note_cost() -> float:
     slot = Slot(mmap.mmap(-1, SCOREBOARD_HEADER_BYTES + SLOT_BYTES), 0)
 
     def note() -> None:
-        slot.busy(GATEWAY, TICKET_ID)
+        slot.claimed(GATEWAY, TICKET_ID)
+        slot.working()
         slot.idle()
 
     return measure(note)
@@ -120,7 +121,7 @@ def record_cost(directory: str) -> float:
     arenas = Arenas(directory)
 
     def read() -> None:
-        request = arenas.read(GATEWAY, TICKET_ID, 0, len(header) + len(environ))
+        request = arenas.read(GATEWAY, TICKET_ID, 0)
         assert request is not None
         request[0].update(BASE)
         request[0]["wsgi.input"] = request[1]
@@ -161,7 +162,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         costs = {
             "claim: a ticket read": claim_cost(directory),
-            "scoreboard: busy and idle": note_cost(),
+            "scoreboard: claimed, working and idle": note_cost(),
             "record: copied, environ and input made": record_cost(directory),
             **reply_costs(directory),
         }

@@ -35,7 +35,7 @@ class Arenas:
         self._run_directory = run_directory
         self._maps: dict[int, memoryview] = {}
 
-    def read(self, gateway: int, ticket: int, offset: int, length: int) -> Request | None:
+    def read(self, gateway: int, ticket: int, offset: int) -> Request | None:
         """The environ and `wsgi.input` of a ticket; None when the ticket is stale, withdrawn or past its deadline."""
         arena = self._maps.get(gateway)
         if arena is None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from struct import Struct
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
-# gateway, id, offset, length
+# gateway, id, offset, key
 TICKET = Struct("<4I")
 TICKET_BYTES = TICKET.size
 
@@ -35,27 +35,36 @@ STORED_BODY = Struct("<2I")
 SCOREBOARD_MAGIC = 0x494E5554
 SCOREBOARD_HEADER = Struct("<4I")
 SCOREBOARD_HEADER_BYTES = 64
-SLOT_BYTES = 64
-SLOT_WORK_OFFSET = 12
-SLOT_RETIRE_SEEN_OFFSET = 40
-SLOT_OVERDUE_OFFSET = 44
+SLOT_BYTES = 128
 
-# age, pid, generation
-SLOT_IDENTITY = Struct("<3I")
-# state, gateway, ticket, started ms, requests served; of these gateway, ticket and started ms alone
-SLOT_WORK = Struct("<B3xIIdQ")
-SLOT_CLAIM = Struct("<IId")
-SLOT_CLAIM_OFFSET = 16
-# gateway, ticket
-SLOT_OVERDUE = Struct("<2I")
+# Where the fields of a slot stand, in units of their own size: bytes, 32-bit and 64-bit words (scoreboard.py says why
+# there is no Struct).
+SLOT_AGE_U32 = 0
+SLOT_PID_U32 = 1
+SLOT_GENERATION_U32 = 2
+SLOT_STATE_U8 = 12
+SLOT_GATEWAY_U32 = 4
+SLOT_TICKET_U32 = 5
+SLOT_STARTED_F64 = 3
+SLOT_SERVED_U64 = 4
+SLOT_RETIRE_SEEN_U8 = 40
+SLOT_RETIRE_ORDERED_U8 = 41
+SLOT_OVERDUE_GATEWAY_U32 = 11
+SLOT_OVERDUE_TICKET_U32 = 12
+SLOT_LEFT_GATEWAY_U32 = 13
+SLOT_LEFT_TICKET_U32 = 14
+SLOT_LEFT_U8 = 60
+SLOT_PROGRESS_F64 = 8
+SLOT_ALIVE_F64 = 9
 
 SLOT_FREE = 0
 SLOT_IDLE = 1
-SLOT_BUSY = 2
-SLOT_RETIRING = 3
+SLOT_CLAIMED = 2
+SLOT_WORKING = 3
+SLOT_RETIRING = 4
 
-# payload length, kind, flags, status, ticket, head length, content length, claimed ms
-FRAME_HEADER = Struct("<IBBHIIdd")
+# payload length, kind, flags, status, ticket, key, head length, content length, claimed ms
+FRAME_HEADER = Struct("<IBBHIII4xdd")
 
 FRAME_HELLO = 1
 FRAME_WHOLE = 2

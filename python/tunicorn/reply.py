@@ -40,7 +40,8 @@ class ReplyStream:
     """A connected stream. Any failure to write raises GatewayGone, once and for all."""
 
     def __init__(self, run_directory: str, gateway: int, age: int, slot: int) -> None:
-        # When the ticket in work was claimed, ms: every frame says it.
+        # The key of the ticket in work, and when it was claimed, ms: every frame says both.
+        self.key = 0
         self.claimed = 0.0
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -48,7 +49,7 @@ class ReplyStream:
         except OSError as error:
             self._socket.close()
             raise GatewayGone from error
-        self._write(FRAME_HEADER.pack(0, FRAME_HELLO, 0, PROTOCOL_VERSION, age, slot, os.getpid(), 0))
+        self._write(FRAME_HEADER.pack(0, FRAME_HELLO, 0, PROTOCOL_VERSION, age, 0, slot, os.getpid(), 0))
 
     def whole(self, ticket: int, head: ResponseHead, body: bytes) -> None:
         """Head and complete body: the usual reply, one system call."""
@@ -58,17 +59,21 @@ class ReplyStream:
         self._write_headed(FRAME_HEAD, ticket, head, first)
 
     def body(self, ticket: int, data: bytes) -> None:
-        self._write(FRAME_HEADER.pack(len(data), FRAME_BODY, 0, 0, ticket, 0, -1, self.claimed), data)
+        self._write(
+            FRAME_HEADER.pack(len(data), FRAME_BODY, 0, 0, ticket, self.key, 0, -1, self.claimed), data
+        )
 
     def end(self, ticket: int) -> None:
-        self._write(FRAME_HEADER.pack(0, FRAME_END, 0, 0, ticket, 0, -1, self.claimed))
+        self._write(FRAME_HEADER.pack(0, FRAME_END, 0, 0, ticket, self.key, 0, -1, self.claimed))
 
     def fail(self, ticket: int) -> None:
-        self._write(FRAME_HEADER.pack(0, FRAME_FAIL, 0, 0, ticket, 0, -1, self.claimed))
+        self._write(FRAME_HEADER.pack(0, FRAME_FAIL, 0, 0, ticket, self.key, 0, -1, self.claimed))
 
     def early_hints(self, ticket: int, lines: bytes) -> None:
         self._write(
-            FRAME_HEADER.pack(len(lines), FRAME_EARLY_HINTS, 0, 103, ticket, len(lines), -1, self.claimed)
+            FRAME_HEADER.pack(
+                len(lines), FRAME_EARLY_HINTS, 0, 103, ticket, self.key, len(lines), -1, self.claimed
+            )
             + lines
         )
 
@@ -84,6 +89,7 @@ class ReplyStream:
                 head.flags,
                 head.status_code,
                 ticket,
+                self.key,
                 size,
                 head.content_length,
                 self.claimed,
@@ -115,6 +121,7 @@ class ReplyStream:
             head.flags,
             head.status_code,
             ticket,
+            self.key,
             len(block),
             head.content_length,
             self.claimed,
@@ -148,7 +155,8 @@ class ReplyStreams:
         self._age = age
         self._slot = slot
         self._streams: dict[int, ReplyStream] = {}
-        # When the ticket in work was claimed, ms.
+        # The key of the ticket in work, and when it was claimed, ms.
+        self.key = 0
         self.claimed = 0.0
 
     def to(self, gateway: int) -> ReplyStream:
@@ -158,6 +166,7 @@ class ReplyStreams:
             self._close_gone()
             stream = ReplyStream(self._run_directory, gateway, self._age, self._slot)
             self._streams[gateway] = stream
+        stream.key = self.key
         stream.claimed = self.claimed
         return stream
 

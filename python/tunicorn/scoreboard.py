@@ -1,7 +1,12 @@
 """One worker thread's slot of the shared scoreboard: what it works on, since when, how much it has served.
 
-Deadlines, status, metrics and the answer for a worker that died are made from it. There is no heartbeat.
+Deadlines, status, metrics and the answer for a worker that died are made from it. There is no heartbeat file.
 The claim is written before the record is looked at; PROTOCOL.md §3 says why.
+
+Every field is written by one assignment to a word of shared memory, never by `struct.pack_into`: CPython fills the
+packed range with zeros first, and a reader that looked in that moment saw a free slot that had served nothing.
+A word that lies at a multiple of its size is read whole. So each field a reader sees is one that was true; the order
+of the assignments says which fields may be believed together.
 
 Runs in: worker (writes its own slots), zygote (opens the file and maps it before it forks).
 """
@@ -10,6 +15,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 from time import monotonic
 
 from .layout import (
@@ -17,23 +23,29 @@ from .layout import (
     SCOREBOARD_HEADER,
     SCOREBOARD_HEADER_BYTES,
     SCOREBOARD_MAGIC,
-    SLOT_BUSY,
+    SLOT_AGE_U32,
     SLOT_BYTES,
-    SLOT_CLAIM,
-    SLOT_CLAIM_OFFSET,
-    SLOT_IDENTITY,
+    SLOT_CLAIMED,
+    SLOT_GATEWAY_U32,
+    SLOT_GENERATION_U32,
     SLOT_IDLE,
-    SLOT_OVERDUE,
-    SLOT_OVERDUE_OFFSET,
-    SLOT_RETIRE_SEEN_OFFSET,
+    SLOT_OVERDUE_GATEWAY_U32,
+    SLOT_OVERDUE_TICKET_U32,
+    SLOT_PID_U32,
+    SLOT_RETIRE_SEEN_U8,
     SLOT_RETIRING,
-    SLOT_WORK,
-    SLOT_WORK_OFFSET,
+    SLOT_SERVED_U64,
+    SLOT_STARTED_F64,
+    SLOT_STATE_U8,
+    SLOT_TICKET_U32,
+    SLOT_WORKING,
 )
 
 
 def open_scoreboard(path: str) -> mmap.mmap:
     """Maps the file for writing. Raises RuntimeError when it is of another protocol version."""
+    if sys.byteorder != "little":
+        raise RuntimeError("the queue protocol needs a little-endian machine")
     descriptor = os.open(path, os.O_RDWR)
     try:
         board = mmap.mmap(descriptor, 0)
@@ -48,46 +60,60 @@ def open_scoreboard(path: str) -> mmap.mmap:
 class Slot:
     """The slot of one thread."""
 
-    __slots__ = (
-        "_board",
-        "_claim_offset",
-        "_identity_offset",
-        "_overdue_offset",
-        "_served",
-        "_work_offset",
-        "number",
-    )
+    __slots__ = ("_f64", "_served", "_u8", "_u32", "_u64", "number")
 
-    def __init__(self, board: mmap.mmap, number: int) -> None:
-        self._board = board
-        self._identity_offset = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES
-        self._work_offset = self._identity_offset + SLOT_WORK_OFFSET
-        self._claim_offset = self._identity_offset + SLOT_CLAIM_OFFSET
-        self._overdue_offset = self._identity_offset + SLOT_OVERDUE_OFFSET
+    def __init__(self, board: mmap.mmap | bytearray, number: int) -> None:
+        start = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES
+        self._map(memoryview(board)[start : start + SLOT_BYTES])
         self._served = 0
         self.number = number
 
-    def occupy(self, age: int, generation: int) -> None:
-        SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_IDLE, 0, 0, 0.0, 0)
-        self._board[self._identity_offset + SLOT_RETIRE_SEEN_OFFSET] = 0
-        self.set_overdue(0, 0)
-        SLOT_IDENTITY.pack_into(self._board, self._identity_offset, age, os.getpid(), generation)
+    def _map(self, memory: memoryview) -> None:
+        self._u8 = memory
+        self._u32 = memory.cast("I")
+        self._f64 = memory.cast("d")
+        self._u64 = memory.cast("Q")
 
-    def busy(self, gateway: int, ticket: int) -> float:
+    def detach(self) -> None:
+        """In a forked child: what it writes from now on reaches nobody. The shared slot is its parent's."""
+        self._map(memoryview(bytearray(SLOT_BYTES)))
+
+    def occupy(self, age: int, generation: int) -> None:
+        """A worker is ready: the slot is its own. What an earlier worker left in it is gone before the age says so."""
+        self._u32[SLOT_AGE_U32] = 0
+        self._u8[SLOT_STATE_U8] = SLOT_IDLE
+        self._u32[SLOT_GATEWAY_U32] = 0
+        self._u32[SLOT_TICKET_U32] = 0
+        self._f64[SLOT_STARTED_F64] = 0.0
+        self._u64[SLOT_SERVED_U64] = 0
+        self._u8[SLOT_RETIRE_SEEN_U8] = 0
+        self.set_overdue(0, 0)
+        self._u32[SLOT_PID_U32] = os.getpid()
+        self._u32[SLOT_GENERATION_U32] = generation
+        self._u32[SLOT_AGE_U32] = age
+
+    def claimed(self, gateway: int, ticket: int) -> float:
         """Returns the moment that it notes, ms. The state comes last: who sees it sees what it is about."""
         now = monotonic() * 1e3
-        SLOT_CLAIM.pack_into(self._board, self._claim_offset, gateway, ticket, now)
-        self._board[self._work_offset] = SLOT_BUSY
+        self._u32[SLOT_GATEWAY_U32] = gateway
+        self._u32[SLOT_TICKET_U32] = ticket
+        self._f64[SLOT_STARTED_F64] = now
+        self._u8[SLOT_STATE_U8] = SLOT_CLAIMED
         return now
+
+    def working(self) -> None:
+        """The record is copied: its gateway may use the place again."""
+        self._u8[SLOT_STATE_U8] = SLOT_WORKING
 
     def dropped(self) -> None:
         """A ticket was claimed that nobody wants any more."""
-        SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_IDLE, 0, 0, 0.0, self._served)
+        self._u8[SLOT_STATE_U8] = SLOT_IDLE
 
     def idle(self) -> None:
         """A request was served."""
         self._served += 1
-        SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_IDLE, 0, 0, 0.0, self._served)
+        self._u64[SLOT_SERVED_U64] = self._served
+        self._u8[SLOT_STATE_U8] = SLOT_IDLE
 
     @property
     def served(self) -> int:
@@ -95,23 +121,23 @@ class Slot:
         return self._served
 
     def retiring(self) -> None:
-        SLOT_WORK.pack_into(self._board, self._work_offset, SLOT_RETIRING, 0, 0, 0.0, self._served)
+        self._u8[SLOT_STATE_U8] = SLOT_RETIRING
 
     def reserve(self) -> None:
         """Before the fork of the worker that will occupy it: what an earlier one has seen does not count."""
-        self._board[self._identity_offset + SLOT_RETIRE_SEEN_OFFSET] = 0
+        self._u8[SLOT_RETIRE_SEEN_U8] = 0
 
     def set_overdue(self, gateway: int, ticket: int) -> None:
         """The zygote: the request that is to be ended. The signal comes after it."""
-        SLOT_OVERDUE.pack_into(self._board, self._overdue_offset, gateway, ticket)
+        self._u32[SLOT_OVERDUE_GATEWAY_U32] = gateway
+        self._u32[SLOT_OVERDUE_TICKET_U32] = ticket
 
     def overdue(self) -> tuple[int, int]:
-        gateway, ticket = SLOT_OVERDUE.unpack_from(self._board, self._overdue_offset)
-        return gateway, ticket
+        return self._u32[SLOT_OVERDUE_GATEWAY_U32], self._u32[SLOT_OVERDUE_TICKET_U32]
 
     def retire_seen(self) -> None:
         """The order to retire has arrived; the zygote repeats it until then. Safe in a signal handler."""
-        self._board[self._identity_offset + SLOT_RETIRE_SEEN_OFFSET] = 1
+        self._u8[SLOT_RETIRE_SEEN_U8] = 1
 
     def has_seen_retire(self) -> bool:
-        return self._board[self._identity_offset + SLOT_RETIRE_SEEN_OFFSET] == 1
+        return self._u8[SLOT_RETIRE_SEEN_U8] == 1

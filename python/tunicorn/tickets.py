@@ -48,11 +48,11 @@ class Claimer:
         self._buffers = [self._buffer]
 
     def claim(self) -> Ticket | None:
-        """Waits for a ticket: (gateway, id, offset, length). None: claim no more (retiring, or everybody is gone)."""
+        """Waits for a ticket: (gateway, id, offset, key). None: claim no more (retiring, or everybody is gone)."""
         try:
             if os.readv(self._queue.descriptor, self._buffers) == 0:
                 return None
         except BlockingIOError:
             return None
-        gateway, ticket, offset, length = TICKET.unpack(self._buffer)
-        return gateway, ticket, offset, length
+        gateway, ticket, offset, key = TICKET.unpack(self._buffer)
+        return gateway, ticket, offset, key

@@ -157,14 +157,15 @@ class Worker:
         make_request = WSGIRequest if self._request_hooks is None else self._request_hooks.request
         guard = self._interrupts.guard(slot)
         while not queue.retiring and (claimed := claim()) is not None:
-            gateway, ticket, offset, length = claimed
-            streams.claimed = slot.busy(gateway, ticket)
-            request = read_record(gateway, ticket, offset, length)
+            gateway, ticket, offset, streams.key = claimed
+            streams.claimed = slot.claimed(gateway, ticket)
+            request = read_record(gateway, ticket, offset)
             if request is None:
                 if self._arenas.is_probe(gateway, ticket, offset):
                     _answer_probe(streams, gateway, ticket)
                 slot.dropped()
                 continue
+            slot.working()
             environ, body = request
             environ.update(base)
             environ["wsgi.input"] = body

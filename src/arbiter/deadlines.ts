@@ -8,8 +8,7 @@
  *
  * Runs in: arbiter.
  */
-import { SLOT_BUSY } from "../queue/layout.ts";
-import type { SlotRecord } from "../queue/scoreboard.ts";
+import { isBusy, type SlotRecord } from "../queue/scoreboard.ts";
 
 /** How often the scoreboard is looked at, ms; a request may run as much longer. */
 export const LOOK_MS = 250;
@@ -55,10 +54,10 @@ export class Deadlines {
     const found: Overdue[] = [];
     slots.forEach((record, slot) => {
       const { age, gateway, ticket, startedMs } = record;
-      const isBusy = age !== 0 && record.state === SLOT_BUSY;
+      const isAtWork = age !== 0 && isBusy(record);
       const wasSeen = this.#seen[slot] === startedMs;
-      this.#seen[slot] = isBusy ? startedMs : Number.NaN;
-      if (!isBusy || !wasSeen) return;
+      this.#seen[slot] = isAtWork ? startedMs : Number.NaN;
+      if (!isAtWork || !wasSeen) return;
       const limitMs = timeoutMs(age);
       const ranMs = nowMs - startedMs;
       if (limitMs === 0 || ranMs <= limitMs) return;
@@ -69,9 +68,9 @@ export class Deadlines {
   }
 
   /** Whether the thread of this slot is still on the request that it was lost with. */
-  isLost(slot: number, { state, startedMs }: SlotRecord): boolean {
+  isLost(slot: number, record: SlotRecord): boolean {
     const known = this.#known.get(slot);
-    return state === SLOT_BUSY && known?.startedMs === startedMs && known.isLost;
+    return isBusy(record) && known?.startedMs === record.startedMs && known.isLost;
   }
 
   #nextStep(slot: number, startedMs: number, nowMs: number): "interrupt" | "lose" | undefined {

@@ -5,8 +5,7 @@
  * Runs in: arbiter.
  */
 import type { ErrorLog } from "../logging/error-log.ts";
-import { SLOT_BUSY } from "../queue/layout.ts";
-import type { ScoreboardReader, SlotRecord } from "../queue/scoreboard.ts";
+import { isBusy, type ScoreboardReader, type SlotRecord } from "../queue/scoreboard.ts";
 import { type Children, isClaiming, type Worker } from "./children.ts";
 import { Deadlines, monotonicMs, type Overdue } from "./deadlines.ts";
 import type { Gateways } from "./gateways.ts";
@@ -96,7 +95,7 @@ export class Supervision {
       const own = Array.from({ length: worker.threads }, (_, thread) => worker.slot + thread);
       const isDone = own.every((slot) => {
         const record = slots[slot];
-        return record === undefined || record.state !== SLOT_BUSY || this.#deadlines.isLost(slot, record);
+        return record === undefined || !isBusy(record) || this.#deadlines.isLost(slot, record);
       });
       if (!isDone) continue;
       const signal = this.#aborted.has(worker.age) ? "SIGKILL" : "SIGABRT";

@@ -6,8 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
-import { SLOT_BUSY } from "../queue/layout.ts";
-import type { ScoreboardReader, SlotRecord } from "../queue/scoreboard.ts";
+import { isBusy, type ScoreboardReader, type SlotRecord } from "../queue/scoreboard.ts";
 import type { Children, Worker } from "./children.ts";
 import type { WorkerStatus } from "./control-commands.ts";
 import { monotonicMs } from "./deadlines.ts";
@@ -45,10 +44,6 @@ export function unfinishedWork(worker: Worker, scoreboard: ScoreboardReader): Un
 
 function slotsOf({ slot, threads, age }: Worker, scoreboard: ScoreboardReader): SlotRecord[] {
   return scoreboard.read(slot, threads).filter((record) => record.age === age);
-}
-
-function isBusy({ state }: SlotRecord): boolean {
-  return state === SLOT_BUSY;
 }
 
 /** Null where there is no /proc, or the worker has just gone. */

@@ -7,8 +7,8 @@
  *
  * Runs in: gateway.
  */
-import { LOST_TICKET_GRACE_MS, SLOT_BUSY } from "../queue/layout.ts";
-import { ScoreboardReader } from "../queue/scoreboard.ts";
+import { LOST_TICKET_GRACE_MS } from "../queue/layout.ts";
+import { isBusy, ScoreboardReader } from "../queue/scoreboard.ts";
 
 export interface Withdrawable {
   readonly id: number;
@@ -27,7 +27,7 @@ export class ClaimWatch {
   noted(): ReadonlySet<number> {
     const noted = new Set<number>();
     for (const slot of this.#scoreboard.read()) {
-      if (slot.state === SLOT_BUSY && slot.gateway === this.#age) noted.add(slot.ticket);
+      if (isBusy(slot) && slot.gateway === this.#age) noted.add(slot.ticket);
     }
     return noted;
   }

@@ -15,6 +15,7 @@ import type { BodyPlace } from "../queue/body-place.ts";
 import type { UnfinishedWork } from "../queue/gateway-messages.ts";
 import { arenaFile, SCOREBOARD_FILE, TICKETS_FILE } from "../queue/layout.ts";
 import type { FrameHeader } from "../queue/reply-reader.ts";
+import { TicketKeys } from "../queue/ticket-keys.ts";
 import { TicketTable } from "../queue/ticket-table.ts";
 import { TicketWriter } from "../queue/ticket-writer.ts";
 import type { BusyPoll } from "./busy-poll.ts";
@@ -60,6 +61,8 @@ export interface QueueBounds {
 
 interface Queued {
   readonly id: number;
+  /** Known to the worker that claimed the ticket, and to nobody else. */
+  readonly key: number;
   readonly exchange: Exchange;
   readonly place: RecordPlace;
   readonly enqueuedMs: number;
@@ -89,6 +92,7 @@ const MAX_ID = 0xffffffff;
 export class Dispatcher {
   readonly #arena: Arena;
   readonly #tickets: TicketWriter;
+  readonly #keys = new TicketKeys();
   readonly #claims: ClaimWatch;
   readonly #age: number;
   readonly #bounds: QueueBounds;
@@ -182,7 +186,7 @@ export class Dispatcher {
     const bodyLength = lengthOf(body);
     const place = this.#arena.add(id, environ, bodyKind, body, bodyLength, enqueuedMs, claimByMs, stored);
     if (place === null) return false;
-    this.#issue({ id, exchange, place, enqueuedMs, isClaimed: false });
+    this.#issue({ id, key: this.#keys.next(), exchange, place, enqueuedMs, isClaimed: false });
     return true;
   }
 
@@ -190,7 +194,7 @@ export class Dispatcher {
     this.#queued.add(queued);
     queued.exchange.ticket = queued.id;
     this.#unflushed.push(queued);
-    this.#tickets.add(queued.id, queued.place.offset, queued.place.length);
+    this.#tickets.add(queued.id, queued.place.offset, queued.key);
   }
 
   #nextId(): number {
@@ -408,7 +412,7 @@ export class Dispatcher {
       return;
     }
     this.#probes.push({ id, place });
-    this.#tickets.add(id, place.offset, place.length);
+    this.#tickets.add(id, place.offset, this.#keys.next());
     this.#flush();
   }
 
@@ -449,7 +453,7 @@ export class Dispatcher {
         continue;
       }
       this.#queued.delete(queued.id);
-      this.#issue({ ...queued, id, place });
+      this.#issue({ ...queued, id, key: this.#keys.next(), place });
     }
     this.#flush();
     if (later.length > 0) setTimeout(() => this.#enqueueAnew(later), RETRY_MS);

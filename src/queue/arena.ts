@@ -24,7 +24,7 @@ const PROBES = 128;
 export const STORED_BODY_BYTES = 2 * 1024 * 1024;
 const STORED_SHARE = 0.5;
 
-/** Where a record stands. `length` is what the ticket says. */
+/** Where a record stands, and its bytes in all. */
 export interface RecordPlace {
   readonly offset: number;
   readonly length: number;

@@ -5,7 +5,7 @@
  * Runs in: arbiter, gateway.
  */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Bytes of one ticket. A power of two, so tickets never straddle the pages of a pipe. */
 export const TICKET_BYTES = 16;
@@ -39,7 +39,7 @@ export const STORED_BODY = { offset: 0, length: 4, bytes: 8 } as const;
 
 export const SCOREBOARD_MAGIC = 0x494e5554;
 export const SCOREBOARD_HEADER_BYTES = 64;
-export const SLOT_BYTES = 64;
+export const SLOT_BYTES = 128;
 
 /** Offsets in a scoreboard slot. */
 export const SLOT = {
@@ -52,14 +52,21 @@ export const SLOT = {
   started: 24,
   served: 32,
   retireSeen: 40,
+  retireOrdered: 41,
   overdueGateway: 44,
   overdueTicket: 48,
+  leftGateway: 52,
+  leftTicket: 56,
+  left: 60,
+  progress: 64,
+  alive: 72,
 } as const;
 
 export const SLOT_FREE = 0;
 export const SLOT_IDLE = 1;
-export const SLOT_BUSY = 2;
-export const SLOT_RETIRING = 3;
+export const SLOT_CLAIMED = 2;
+export const SLOT_WORKING = 3;
+export const SLOT_RETIRING = 4;
 
 /** Offsets in a reply frame's header. */
 export const FRAME = {
@@ -68,10 +75,11 @@ export const FRAME = {
   flags: 5,
   status: 6,
   ticket: 8,
-  headLength: 12,
-  contentLength: 16,
-  claimed: 24,
-  headerBytes: 32,
+  key: 12,
+  headLength: 16,
+  contentLength: 24,
+  claimed: 32,
+  headerBytes: 40,
 } as const;
 
 export const FRAME_HELLO = 1;

@@ -15,6 +15,8 @@ export interface FrameHeader {
   flags: number;
   status: number;
   ticket: number;
+  /** What only the one who claimed the ticket knows; 0 in HELLO. */
+  key: number;
   headLength: number;
   /** Bytes; -1: the application gave none. */
   contentLength: number;
@@ -42,6 +44,7 @@ export class ReplyReader {
     flags: 0,
     status: 0,
     ticket: 0,
+    key: 0,
     headLength: 0,
     contentLength: -1,
     payloadLength: 0,
@@ -85,6 +88,7 @@ export class ReplyReader {
     frame.flags = bytes[position + FRAME.flags] as number;
     frame.status = bytes.readUInt16LE(position + FRAME.status);
     frame.ticket = bytes.readUInt32LE(position + FRAME.ticket);
+    frame.key = bytes.readUInt32LE(position + FRAME.key);
     frame.contentLength = bytes.readDoubleLE(position + FRAME.contentLength);
     frame.claimed = bytes.readDoubleLE(position + FRAME.claimed);
     const end = Math.min(bytes.length, start + frame.payloadLength);

@@ -4,10 +4,21 @@
  *
  * Runs in: arbiter (creates and reads it), gateway (reads it).
  */
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
-import { PROTOCOL_VERSION, SCOREBOARD_HEADER_BYTES, SCOREBOARD_MAGIC, SLOT, SLOT_BYTES } from "./layout.ts";
+import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  PROTOCOL_VERSION,
+  SCOREBOARD_HEADER_BYTES,
+  SCOREBOARD_MAGIC,
+  SLOT,
+  SLOT_BYTES,
+  SLOT_CLAIMED,
+  SLOT_WORKING,
+} from "./layout.ts";
 
-/** One thread of a worker. `startedMs` is of the monotonic clock; it, `gateway` and `ticket` are 0 when not busy. */
+/**
+ * One thread of a worker. `startedMs` is of the monotonic clock. `gateway`, `ticket` and `startedMs` belong to the request in
+ * work while the slot is busy, and to the latest one afterwards.
+ */
 export interface SlotRecord {
   readonly age: number;
   readonly pid: number;
@@ -39,15 +50,14 @@ export class ScoreboardReader {
   readonly #fd: number;
   readonly #buffer: Buffer;
 
+  /** The file's size says how many slots there are: its header lies in memory that workers write. */
   constructor(path: string) {
     this.#fd = openSync(path, "r");
-    const header = Buffer.alloc(16);
-    readSync(this.#fd, header, 0, header.length, 0);
-    this.slots = header.readUInt32LE(8);
+    this.slots = Math.floor((fstatSync(this.#fd).size - SCOREBOARD_HEADER_BYTES) / SLOT_BYTES);
     this.#buffer = Buffer.alloc(this.slots * SLOT_BYTES);
   }
 
-  /** `count` slots from `first` on, as they are now. A slot that is being written may be seen half old, half new. */
+  /** `count` slots from `first` on, as they are now. Each field is one that was true; two fields may be of different moments. */
   read(first = 0, count = this.slots - first): SlotRecord[] {
     const length = count * SLOT_BYTES;
     readSync(this.#fd, this.#buffer, 0, length, SCOREBOARD_HEADER_BYTES + first * SLOT_BYTES);
@@ -60,6 +70,11 @@ export class ScoreboardReader {
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+/** Whether the thread is on a request. */
+export function isBusy({ state }: Pick<SlotRecord, "state">): boolean {
+  return state === SLOT_CLAIMED || state === SLOT_WORKING;
 }
 
 export function decodeSlot(bytes: Buffer, offset: number): SlotRecord {

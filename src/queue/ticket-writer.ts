@@ -29,13 +29,14 @@ export class TicketWriter {
     return (this.#end - this.#start) / TICKET_BYTES;
   }
 
-  add(id: number, offset: number, length: number): void {
+  /** `key`: 32 bits that only the worker who claims the ticket gets to know. */
+  add(id: number, offset: number, key: number): void {
     if (this.#end + TICKET_BYTES > this.#pending.length) this.#makeRoom();
     const buffer = this.#pending;
     buffer.writeUInt32LE(this.#gateway, this.#end);
     buffer.writeUInt32LE(id, this.#end + 4);
     buffer.writeUInt32LE(offset, this.#end + 8);
-    buffer.writeUInt32LE(length, this.#end + 12);
+    buffer.writeUInt32LE(key, this.#end + 12);
     this.#end += TICKET_BYTES;
   }
 

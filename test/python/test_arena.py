@@ -54,7 +54,7 @@ def arenas(directory: Path, *records: bytes) -> Arenas:
 
 def test_a_record_is_read_where_its_ticket_says(tmp_path: Path) -> None:
     first, second = record(ticket=1, kind=BODY_INLINE, body=b"other"), record(kind=BODY_INLINE, body=b"body")
-    request = arenas(tmp_path, first, second).read(GATEWAY, TICKET, len(first), len(second))
+    request = arenas(tmp_path, first, second).read(GATEWAY, TICKET, len(first))
     assert request is not None
     environ, body = request
     assert environ == {"HTTP_X_A": "b"}
@@ -62,14 +62,14 @@ def test_a_record_is_read_where_its_ticket_says(tmp_path: Path) -> None:
 
 
 def test_keys_of_the_environ_are_interned(tmp_path: Path) -> None:
-    request = arenas(tmp_path, record()).read(GATEWAY, TICKET, 0, 0)
+    request = arenas(tmp_path, record()).read(GATEWAY, TICKET, 0)
     assert request is not None
     [key] = request[0]
     assert key is sys.intern("HTTP_X_A")
 
 
 def test_a_request_without_a_body_has_an_empty_input(tmp_path: Path) -> None:
-    request = arenas(tmp_path, record()).read(GATEWAY, TICKET, 0, 0)
+    request = arenas(tmp_path, record()).read(GATEWAY, TICKET, 0)
     assert request is not None
     assert request[1].read() == b""
 
@@ -77,7 +77,7 @@ def test_a_request_without_a_body_has_an_empty_input(tmp_path: Path) -> None:
 def test_a_request_is_a_copy_so_that_its_place_may_be_used_again(tmp_path: Path) -> None:
     written = record(kind=BODY_INLINE, body=b"body")
     arena = arenas(tmp_path, written)
-    request = arena.read(GATEWAY, TICKET, 0, 0)
+    request = arena.read(GATEWAY, TICKET, 0)
     with (tmp_path / arena_file(GATEWAY)).open("r+b") as file:
         file.write(b"x" * len(written))
     assert request is not None
@@ -88,7 +88,7 @@ def test_a_request_is_a_copy_so_that_its_place_may_be_used_again(tmp_path: Path)
 def test_a_spooled_body_is_read_from_its_file_as_from_any_file(tmp_path: Path) -> None:
     spool = tmp_path / "b\xf6dy"
     spool.write_bytes(b"line 1\nline 2\n")
-    request = arenas(tmp_path, record(kind=BODY_SPOOLED, body=os.fsencode(spool))).read(GATEWAY, TICKET, 0, 0)
+    request = arenas(tmp_path, record(kind=BODY_SPOOLED, body=os.fsencode(spool))).read(GATEWAY, TICKET, 0)
     assert request is not None
     with request[1] as body:
         assert isinstance(body, io.BufferedReader)
@@ -106,7 +106,7 @@ def test_a_stored_body_is_a_copy_of_where_its_record_points_to(tmp_path: Path) -
     content = bytes(range(256)) * 1000
     written = stored_record(content)
     arena = arenas(tmp_path, written)
-    request = arena.read(GATEWAY, TICKET, 0, 0)
+    request = arena.read(GATEWAY, TICKET, 0)
     with (tmp_path / arena_file(GATEWAY)).open("r+b") as file:
         file.write(b"x" * len(written))
     assert request is not None
@@ -127,7 +127,7 @@ def test_a_stored_body_that_may_be_anothers_is_not_served(
         return 0, 1
 
     monkeypatch.setattr("tunicorn.arena.STORED_BODY", SimpleNamespace(unpack=while_it_is_copied))
-    assert arena.read(GATEWAY, TICKET, 0, 0) is None
+    assert arena.read(GATEWAY, TICKET, 0) is None
 
 
 def _header(ticket: int = TICKET, state: int = RECORD_READY) -> tuple[int, int, int, int, int, float, float]:
@@ -145,31 +145,31 @@ def _header(ticket: int = TICKET, state: int = RECORD_READY) -> tuple[int, int, 
     ],
 )
 def test_nothing_is_read_for_a_ticket_that_nobody_wants(written: bytes, tmp_path: Path) -> None:
-    assert arenas(tmp_path, written).read(GATEWAY, TICKET, 0, len(written)) is None
+    assert arenas(tmp_path, written).read(GATEWAY, TICKET, 0) is None
 
 
 def test_a_record_is_read_up_to_its_deadline(tmp_path: Path) -> None:
-    assert arenas(tmp_path, record(claim_by_ms=NOW * 1e3)).read(GATEWAY, TICKET, 0, 0) is not None
+    assert arenas(tmp_path, record(claim_by_ms=NOW * 1e3)).read(GATEWAY, TICKET, 0) is not None
 
 
 def test_nothing_is_read_for_a_gateway_that_is_gone(tmp_path: Path) -> None:
-    assert Arenas(str(tmp_path)).read(GATEWAY, TICKET, 0, 0) is None
+    assert Arenas(str(tmp_path)).read(GATEWAY, TICKET, 0) is None
 
 
 def test_an_arena_is_mapped_once_and_seen_as_it_is_written(tmp_path: Path) -> None:
     arena = arenas(tmp_path, record())
-    assert arena.read(GATEWAY, TICKET, 0, 0) is not None
+    assert arena.read(GATEWAY, TICKET, 0) is not None
     with (tmp_path / arena_file(GATEWAY)).open("r+b") as file:
         file.write(record(ticket=TICKET + 1))
     (tmp_path / arena_file(GATEWAY)).unlink()
-    assert arena.read(GATEWAY, TICKET, 0, 0) is None
-    assert arena.read(GATEWAY, TICKET + 1, 0, 0) is not None
+    assert arena.read(GATEWAY, TICKET, 0) is None
+    assert arena.read(GATEWAY, TICKET + 1, 0) is not None
 
 
 def test_only_a_probe_of_this_ticket_is_one(tmp_path: Path) -> None:
     arena = arenas(tmp_path, record(state=RECORD_PROBE), record())
     assert not arena.is_probe(GATEWAY, TICKET, 0), "nothing of this gateway was read yet"
-    arena.read(GATEWAY, TICKET, 0, 0)
+    arena.read(GATEWAY, TICKET, 0)
     assert arena.is_probe(GATEWAY, TICKET, 0)
     assert not arena.is_probe(GATEWAY, TICKET + 1, 0)
     assert not arena.is_probe(GATEWAY, TICKET, len(record()))
@@ -185,11 +185,11 @@ def mapped(directory: Path) -> list[str]:
 
 def test_the_memory_of_a_gateway_that_is_gone_is_let_go_when_there_is_another(tmp_path: Path) -> None:
     read = arenas(tmp_path, record()).read
-    assert read(GATEWAY, TICKET, 0, 0) is not None
+    assert read(GATEWAY, TICKET, 0) is not None
     assert mapped(tmp_path) == [arena_file(GATEWAY)]
     (tmp_path / arena_file(GATEWAY)).rename(tmp_path / arena_file(GATEWAY + 1))
-    assert read(GATEWAY + 1, TICKET, 0, 0) is not None
+    assert read(GATEWAY + 1, TICKET, 0) is not None
     (tmp_path / arena_file(GATEWAY + 1)).unlink()
     (tmp_path / arena_file(GATEWAY + 2)).write_bytes(record())
-    assert read(GATEWAY + 2, TICKET, 0, 0) is not None
+    assert read(GATEWAY + 2, TICKET, 0) is not None
     assert mapped(tmp_path) == [arena_file(GATEWAY + 2)]

@@ -153,6 +153,6 @@ def make_run_directory(parent: Path) -> Path:
     """With a scoreboard of one slot."""
     directory = parent / "run"
     directory.mkdir()
-    header = bytes.fromhex("54554e49 01000000 01000000 40000000")
-    (directory / "scoreboard").write_bytes(header + bytes(48 + 64))
+    header = bytes.fromhex("54554e49 02000000 01000000 80000000")
+    (directory / "scoreboard").write_bytes(header + bytes(48 + 128))
     return directory

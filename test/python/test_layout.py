@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import re
 import socket
 from pathlib import Path
 from struct import Struct
@@ -37,16 +38,18 @@ def each(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", found, ids=[case["title"] for case in found])
 
 
+# Where Python has each field of a slot, and the bytes of the word that it counts in.
+SLOT_WORDS = {
+    name: int(name.rpartition("_")[2][1:]) // 8
+    for name in vars(layout)
+    if name.startswith("SLOT_") and name.endswith(("_U8", "_U32", "_U64", "_F64"))
+}
+
+
 def test_constants_and_file_names_are_those_of_the_other_side() -> None:
     expected = json.loads((VECTORS / "layout.json").read_text())
     # TypeScript has these among the offsets.
-    own = {
-        "RECORD_HEADER_BYTES",
-        "SLOT_WORK_OFFSET",
-        "SLOT_CLAIM_OFFSET",
-        "SLOT_RETIRE_SEEN_OFFSET",
-        "SLOT_OVERDUE_OFFSET",
-    }
+    own = {"RECORD_HEADER_BYTES", *SLOT_WORDS}
     constants = {
         name: value
         for name, value in vars(layout).items()
@@ -73,12 +76,11 @@ def test_structs_have_the_offsets_of_the_other_side() -> None:
     assert answer.pop("bytes") == layout.FILE_ANSWER.size
     assert offsets_of(layout.FILE_INFO) == list(file.values())
     assert offsets_of(layout.FILE_ANSWER) == list(answer.values())
-    identity = offsets_of(layout.SLOT_IDENTITY)
-    work = [layout.SLOT_WORK_OFFSET + offset for offset in offsets_of(layout.SLOT_WORK)]
-    overdue = [layout.SLOT_OVERDUE_OFFSET + offset for offset in (0, 4)]
-    assert [*identity, *work, layout.SLOT_RETIRE_SEEN_OFFSET, *overdue] == list(slot.values())
-    claim = [layout.SLOT_CLAIM_OFFSET + offset for offset in offsets_of(layout.SLOT_CLAIM)]
-    assert claim == work[1:-1]
+    words = {
+        name.removeprefix("SLOT_").rpartition("_")[0].lower(): getattr(layout, name) * size
+        for name, size in SLOT_WORDS.items()
+    }
+    assert words == {re.sub("[A-Z]", lambda big: f"_{big[0].lower()}", name): at for name, at in slot.items()}
 
 
 def offsets_of(struct: Struct) -> list[int]:
@@ -127,7 +129,7 @@ def test_records_become_environ_and_body(case: Case, tmp_path: Path, monkeypatch
     (tmp_path / layout.arena_file(7)).write_bytes(b"\xff" * offset + bytes_of(case))
     monkeypatch.setattr("tunicorn.arena.monotonic", lambda: 0.0)  # every deadline lies ahead
     arenas = Arenas(str(tmp_path))
-    request = arenas.read(7, fields["id"], offset, len(bytes_of(case)))
+    request = arenas.read(7, fields["id"], offset)
     assert arenas.is_probe(7, fields["id"], offset) == (fields["state"] == layout.RECORD_PROBE)
     if fields["state"] != layout.RECORD_READY or fields["bodyKind"] == layout.BODY_SPOOLED:
         assert request is None, "withdrawn, a probe, or its spool file is gone"
@@ -148,14 +150,14 @@ def test_a_spooled_body_is_the_named_file(tmp_path: Path) -> None:
     )
     (tmp_path / layout.arena_file(1)).write_bytes(header + environ + os.fsencode(spool))
     arenas = Arenas(str(tmp_path))
-    request = arenas.read(1, 5, 0, 0)
+    request = arenas.read(1, 5, 0)
     assert request is not None
     with request[1] as body:
         assert body.read() == b"large"
     spool.unlink()
-    assert arenas.read(1, 5, 0, 0) is None, "withdrawn just now"
-    assert arenas.read(1, 6, 0, 0) is None, "stale"
-    assert arenas.read(2, 5, 0, 0) is None, "of a gateway that is gone"
+    assert arenas.read(1, 5, 0) is None, "withdrawn just now"
+    assert arenas.read(1, 6, 0) is None, "stale"
+    assert arenas.read(2, 5, 0) is None, "of a gateway that is gone"
 
 
 @each("scoreboard-header")
@@ -177,14 +179,14 @@ def test_slots_are_written(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getpid", lambda: fields["pid"])
     monkeypatch.setattr("tunicorn.scoreboard.monotonic", lambda: fields["started"] / 1e3)
     slot.occupy(fields["age"], fields["generation"])
-    for _ in range(min(fields["served"], 10)):
-        slot.busy(9, 9)
-        slot.idle()
-    if fields["served"] > 10:
+    if fields["served"]:
         monkeypatch.setattr(slot, "_served", fields["served"] - 1)
         slot.idle()
-    if fields["state"] == layout.SLOT_BUSY:
-        slot.busy(fields["gateway"], fields["ticket"])
+    slot.claimed(fields["gateway"], fields["ticket"])
+    if fields["state"] == layout.SLOT_WORKING:
+        slot.working()
+    if fields["state"] == layout.SLOT_IDLE:
+        slot.dropped()
     if fields["state"] == layout.SLOT_RETIRING:
         slot.retiring()
     if fields["retireSeen"]:
@@ -215,9 +217,10 @@ def test_reply_frames_are_written(kind: str, tmp_path: Path) -> None:
     stream = ReplyStream(str(tmp_path), 1, 2, 3)
     accepted = listener.accept()[0]
     hello = layout.FRAME_HEADER.unpack(accepted.recv(layout.FRAME_HEADER.size))
-    assert hello == (0, layout.FRAME_HELLO, 0, layout.PROTOCOL_VERSION, 2, 3, os.getpid(), 0)
+    assert hello == (0, layout.FRAME_HELLO, 0, layout.PROTOCOL_VERSION, 2, 0, 3, os.getpid(), 0)
     for case in cases(f"frame-{kind}"):
         expected = bytes_of(case)
+        stream.key = case["fields"]["key"]
         stream.claimed = case["fields"]["claimed"]
         send(stream, kind, case)
         received = b""

@@ -87,6 +87,7 @@ def test_hello_says_who_the_thread_is(gateway: Gateway) -> None:
             0,
             PROTOCOL_VERSION,
             AGE,
+            0,
             SLOT,
             os.getpid(),
             0,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,20 +16,20 @@ from tunicorn.layout import (
     SCOREBOARD_HEADER,
     SCOREBOARD_HEADER_BYTES,
     SCOREBOARD_MAGIC,
-    SLOT_BUSY,
     SLOT_BYTES,
-    SLOT_CLAIM,
-    SLOT_IDENTITY,
+    SLOT_CLAIMED,
     SLOT_IDLE,
     SLOT_RETIRING,
-    SLOT_WORK,
-    SLOT_WORK_OFFSET,
+    SLOT_WORKING,
 )
 from tunicorn.scoreboard import Slot, open_scoreboard
 
 NOW = 1000.5  # seconds
 AGE = 3
 GENERATION = 2
+
+# PROTOCOL.md §4, in the words of the other side: age, pid, generation, state, gateway, ticket, started ms, served.
+SLOT = struct.Struct("<3IB3xIIdQ")
 
 
 def write_scoreboard(
@@ -44,59 +46,122 @@ def write_scoreboard(
 
 
 @pytest.fixture
-def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[mmap.mmap]:
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mmap.mmap:
     monkeypatch.setattr("tunicorn.scoreboard.monotonic", lambda: NOW)
-    with open_scoreboard(write_scoreboard(tmp_path / "scoreboard")) as opened:
-        yield opened
+    return open_scoreboard(write_scoreboard(tmp_path / "scoreboard"))
 
 
 def work(board: mmap.mmap, number: int) -> tuple[int, int, int, float, int]:
     """State, gateway, ticket, started (ms), served."""
-    offset = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES + SLOT_WORK_OFFSET
-    state, gateway, ticket, started, served = SLOT_WORK.unpack_from(board, offset)
+    _, _, _, *rest = SLOT.unpack_from(board, SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES)
+    state, gateway, ticket, started, served = rest
     return state, gateway, ticket, started, served
 
 
-def test_who_sees_busy_sees_what_with(board: mmap.mmap, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_sees_a_claim_sees_what_is_claimed(board: mmap.mmap, monkeypatch: pytest.MonkeyPatch) -> None:
     """The arbiter takes a time of 0 for a request that has run since the machine was started."""
     slot = Slot(board, 1)
     slot.occupy(AGE, GENERATION)
     seen = []
 
     class Watched:
-        def pack_into(self, buffer: mmap.mmap, offset: int, *words: float) -> None:
-            SLOT_CLAIM.pack_into(buffer, offset, *words)
-            seen.append(work(board, 1))
+        def __init__(self, memory: memoryview) -> None:
+            self._memory = memory
 
-    monkeypatch.setattr("tunicorn.scoreboard.SLOT_CLAIM", Watched())
-    slot.busy(4, 77)
+        def __setitem__(self, index: int, value: int) -> None:
+            seen.append(work(board, 1))
+            self._memory[index] = value
+
+    monkeypatch.setattr(slot, "_u8", Watched(slot._u8))  # noqa: SLF001
+    slot.claimed(4, 77)
     assert seen == [(SLOT_IDLE, 4, 77, NOW * 1e3, 0)]
-    assert work(board, 1) == (SLOT_BUSY, 4, 77, NOW * 1e3, 0)
+    assert work(board, 1) == (SLOT_CLAIMED, 4, 77, NOW * 1e3, 0)
 
 
 def test_a_slot_tells_what_its_thread_is_doing(board: mmap.mmap) -> None:
     slot = Slot(board, 1)
     slot.occupy(AGE, GENERATION)
-    offset = SCOREBOARD_HEADER_BYTES + SLOT_BYTES
-    assert SLOT_IDENTITY.unpack_from(board, offset) == (AGE, os.getpid(), GENERATION)
+    identity = SLOT.unpack_from(board, SCOREBOARD_HEADER_BYTES + SLOT_BYTES)[:3]
+    assert identity == (AGE, os.getpid(), GENERATION)
     assert work(board, 1) == (SLOT_IDLE, 0, 0, 0.0, 0)
-    slot.busy(7, 77)
-    assert work(board, 1) == (SLOT_BUSY, 7, 77, NOW * 1e3, 0)
+    slot.claimed(7, 77)
+    assert work(board, 1) == (SLOT_CLAIMED, 7, 77, NOW * 1e3, 0)
+    slot.working()
+    assert work(board, 1) == (SLOT_WORKING, 7, 77, NOW * 1e3, 0)
     slot.idle()
-    assert work(board, 1) == (SLOT_IDLE, 0, 0, 0.0, 1)
-    slot.busy(7, 78)
+    assert work(board, 1) == (SLOT_IDLE, 7, 77, NOW * 1e3, 1), "the latest request stays noted"
+    slot.claimed(7, 78)
     slot.dropped()
-    assert work(board, 1) == (SLOT_IDLE, 0, 0, 0.0, 1), "a dropped ticket was not served"
-    slot.busy(7, 79)
+    assert work(board, 1) == (SLOT_IDLE, 7, 78, NOW * 1e3, 1), "a dropped ticket was not served"
+    slot.claimed(7, 79)
     assert work(board, 1)[4] == 1, "what was served is kept during the next request"
     slot.retiring()
-    assert work(board, 1) == (SLOT_RETIRING, 0, 0, 0.0, 1)
+    assert work(board, 1) == (SLOT_RETIRING, 7, 79, NOW * 1e3, 1)
+
+
+WRITER = """
+import sys
+from tunicorn.scoreboard import Slot, open_scoreboard
+slot = Slot(open_scoreboard(sys.argv[1]), 0)
+slot.occupy(3, 2)
+slot.claimed(5, 77)
+slot.idle()
+print("written", flush=True)
+while True:
+    for _ in range(1000):
+        slot.claimed(5, 77)
+        slot.working()
+        slot.idle()
+"""
+
+
+def test_a_reader_sees_no_field_half_written(tmp_path: Path) -> None:
+    """A second process reads while the first writes as fast as it can: no zero comes between two true values."""
+    path = write_scoreboard(tmp_path / "scoreboard")
+    package = Path(__file__).parents[2] / "python"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, path],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(package)},
+    ) as writer:
+        assert writer.stdout
+        assert writer.stdout.readline() == b"written\n"
+        try:
+            reader = os.open(path, os.O_RDONLY)
+            seen: set[int] = set()
+            reads, latest, began = 0, 0, 0.0
+            # Until the two have run at the same time for long enough, however busy the machine is.
+            while reads < 100_000 or latest < 10_000 or seen != {SLOT_IDLE, SLOT_CLAIMED, SLOT_WORKING}:
+                reads += 1
+                record = SLOT.unpack(os.pread(reader, SLOT.size, SCOREBOARD_HEADER_BYTES))
+                age, pid, generation, state, gateway, ticket, started, served = record
+                assert (age, pid, generation, gateway, ticket) == (3, writer.pid, 2, 5, 77)
+                assert served >= latest > 0 or latest == 0
+                assert started >= began
+                latest, began = served, started
+                seen.add(state)
+            os.close(reader)
+        finally:
+            writer.kill()
+
+
+def test_a_detached_slot_changes_nothing_that_others_see(board: mmap.mmap) -> None:
+    slot = Slot(board, 1)
+    slot.occupy(AGE, GENERATION)
+    slot.claimed(7, 77)
+    before = bytes(board)
+    slot.detach()
+    slot.claimed(8, 88)
+    slot.idle()
+    slot.retire_seen()
+    slot.retiring()
+    assert bytes(board) == before
 
 
 def test_slots_do_not_touch_each_other(board: mmap.mmap) -> None:
     for number in range(3):
         Slot(board, number).occupy(AGE + number, GENERATION)
-        Slot(board, number).busy(number, number)
+        Slot(board, number).claimed(number, number)
     assert [work(board, number)[2] for number in range(3)] == [0, 1, 2]
 
 
@@ -104,7 +169,7 @@ def test_the_next_worker_on_a_slot_begins_anew(board: mmap.mmap) -> None:
     old = Slot(board, 0)
     old.occupy(AGE, GENERATION)
     old.idle()
-    old.busy(7, 77)
+    old.claimed(7, 77)
     old.retire_seen()
     new = Slot(board, 0)
     new.reserve()
@@ -120,7 +185,7 @@ def test_the_order_to_retire_is_seen_by_another_process_that_has_the_slot(board:
     assert not zygote.has_seen_retire()
     worker.retire_seen()
     assert zygote.has_seen_retire()
-    worker.busy(1, 2)
+    worker.claimed(1, 2)
     worker.idle()
     assert zygote.has_seen_retire()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -29,13 +30,11 @@ from tunicorn.layout import (
     SCOREBOARD_HEADER,
     SCOREBOARD_HEADER_BYTES,
     SCOREBOARD_MAGIC,
-    SLOT_BUSY,
     SLOT_BYTES,
     SLOT_IDLE,
-    SLOT_RETIRE_SEEN_OFFSET,
+    SLOT_RETIRE_SEEN_U8,
     SLOT_RETIRING,
-    SLOT_WORK,
-    SLOT_WORK_OFFSET,
+    SLOT_WORKING,
     TICKET,
     TICKETS_FILE,
     arena_file,
@@ -46,6 +45,7 @@ GATEWAY = 3
 AGE = 5
 SECONDS = 30.0
 RECORD_ROOM = 4096
+KEY = 0xC0DE
 PYTHON_DIRECTORY = str(Path(__file__).parents[2] / "python")
 
 APPLICATION = """
@@ -154,7 +154,7 @@ class Instance:
         with (self.directory / arena_file(GATEWAY)).open("r+b") as arena:
             arena.seek(offset)
             arena.write(record)
-        os.write(self.tickets, TICKET.pack(GATEWAY, ticket, offset, len(record)))
+        os.write(self.tickets, TICKET.pack(GATEWAY, ticket, offset, KEY))
 
     def accept(self) -> socket.socket:
         stream = self.listener.accept()[0]
@@ -165,20 +165,20 @@ class Instance:
 
     def slot(self, number: int = 0) -> tuple[int, int, int]:
         """State, gateway and ticket."""
-        at = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES + SLOT_WORK_OFFSET
         board = (self.directory / SCOREBOARD_FILE).read_bytes()
-        state, gateway, ticket, _, _ = SLOT_WORK.unpack_from(board, at)
-        return state, gateway, ticket
+        slot = board[SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES :]
+        gateway, ticket = struct.unpack_from("<2I", slot, 16)
+        return slot[12], gateway, ticket
 
     def has_seen_retire(self) -> bool:
         board = (self.directory / SCOREBOARD_FILE).read_bytes()
-        return board[SCOREBOARD_HEADER_BYTES + SLOT_RETIRE_SEEN_OFFSET] == 1
+        return board[SCOREBOARD_HEADER_BYTES + SLOT_RETIRE_SEEN_U8] == 1
 
 
 def read_frame(stream: socket.socket) -> Frame:
     """Kind, ticket and payload."""
     header = stream.recv(FRAME_HEADER.size, socket.MSG_WAITALL)
-    length, kind, _, _, ticket, head, _, _ = FRAME_HEADER.unpack(header)
+    length, kind, _, _, ticket, _, head, _, _ = FRAME_HEADER.unpack(header)
     payload = stream.recv(length, socket.MSG_WAITALL) if length else b""
     return kind, ticket, payload[head:]
 
@@ -211,16 +211,14 @@ def test_requests_are_answered_in_their_order_and_the_slot_is_idle_between(insta
     assert read_frame(stream) == (FRAME_WHOLE, 1, b"/one")
     instance.enqueue(2, "/two")
     assert read_frame(stream) == (FRAME_WHOLE, 2, b"/two")
-    eventually(lambda: instance.slot() == (SLOT_IDLE, 0, 0))
+    eventually(lambda: instance.slot() == (SLOT_IDLE, GATEWAY, 2))
 
 
 def test_withdrawn_and_stale_tickets_are_dropped_and_a_probe_is_answered(instance: Instance) -> None:
     instance.start_and_boot()
     instance.enqueue(1, "/withdrawn", RECORD_WITHDRAWN)
-    os.write(
-        instance.tickets, TICKET.pack(GATEWAY, 9, RECORD_ROOM, RECORD_ROOM)
-    )  # another's record lies there
-    os.write(instance.tickets, TICKET.pack(GATEWAY + 1, 1, 0, RECORD_ROOM))  # a gateway that is gone
+    os.write(instance.tickets, TICKET.pack(GATEWAY, 9, RECORD_ROOM, KEY))  # another's record lies there
+    os.write(instance.tickets, TICKET.pack(GATEWAY + 1, 1, 0, KEY))  # a gateway that is gone
     instance.enqueue(2, "/", RECORD_PROBE)
     instance.enqueue(3, "/three")
     stream = instance.accept()
@@ -249,7 +247,7 @@ def test_term_finishes_the_request_in_work_and_claims_no_more(instance: Instance
     worker = instance.start_and_boot(threads)
     for ticket in range(1, threads + 1):
         instance.enqueue(ticket, "/hold")
-    eventually(lambda: all(instance.slot(thread)[0] == SLOT_BUSY for thread in range(threads)))
+    eventually(lambda: all(instance.slot(thread)[0] == SLOT_WORKING for thread in range(threads)))
     eventually((instance.directory / "began").exists)
     worker.terminate()
     eventually(instance.has_seen_retire)
@@ -277,7 +275,7 @@ def test_a_worker_that_leaves_at_once_leaves_its_request_noted(
     worker.send_signal(number)
     assert left(worker)[0] == code
     slots = [instance.slot(thread) for thread in range(threads)]
-    assert (SLOT_BUSY, GATEWAY, 1) in slots, "so that the arbiter has it answered"
+    assert (SLOT_WORKING, GATEWAY, 1) in slots, "so that the arbiter has it answered"
 
 
 def test_a_hook_that_raises_when_the_worker_is_aborted_is_told_by_the_exit_code(instance: Instance) -> None:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Deadlines, INTERRUPT_GRACE_MS, monotonicMs } from "../../../src/arbiter/deadlines.ts";
 import { monotonicMs as gatewayMonotonicMs } from "../../../src/gateway/clock.ts";
-import { SLOT_BUSY, SLOT_FREE, SLOT_IDLE, SLOT_RETIRING } from "../../../src/queue/layout.ts";
+import { SLOT_WORKING, SLOT_FREE, SLOT_IDLE, SLOT_RETIRING } from "../../../src/queue/layout.ts";
 import type { SlotRecord } from "../../../src/queue/scoreboard.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -11,7 +11,7 @@ const STARTED = 1000;
 const LATE = STARTED + TIMEOUT_MS + 1;
 
 function slot(changes: Partial<SlotRecord> = {}): SlotRecord {
-  const busy = { age: 3, pid: 4711, generation: 1, state: SLOT_BUSY, gateway: 2, ticket: 77, served: 9 };
+  const busy = { age: 3, pid: 4711, generation: 1, state: SLOT_WORKING, gateway: 2, ticket: 77, served: 9 };
   return { ...busy, startedMs: STARTED, ...changes };
 }
 

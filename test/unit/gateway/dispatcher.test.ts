@@ -23,7 +23,7 @@ import {
   SCOREBOARD_FILE,
   SCOREBOARD_HEADER_BYTES,
   SLOT,
-  SLOT_BUSY,
+  SLOT_WORKING,
   SLOT_BYTES,
   SLOT_IDLE,
   TICKET_BYTES,
@@ -92,7 +92,7 @@ class Request implements Exchange {
 interface Ticket {
   readonly id: number;
   readonly offset: number;
-  readonly length: number;
+  readonly key: number;
 }
 
 /** A dispatcher on a real FIFO, arena and scoreboard, and what workers do there. */
@@ -137,7 +137,7 @@ class Queue {
       return null;
     }
     assert.equal(ticket.readUInt32LE(0), AGE);
-    return { id: ticket.readUInt32LE(4), offset: ticket.readUInt32LE(8), length: ticket.readUInt32LE(12) };
+    return { id: ticket.readUInt32LE(4), offset: ticket.readUInt32LE(8), key: ticket.readUInt32LE(12) };
   }
 
   claimAll(): readonly Ticket[] {
@@ -146,8 +146,13 @@ class Queue {
     return tickets;
   }
 
-  record({ offset, length }: Ticket): Buffer {
-    return readFileSync(join(this.#directory, arenaFile(AGE))).subarray(offset, offset + length);
+  record({ offset }: Ticket): Buffer {
+    const record = readFileSync(join(this.#directory, arenaFile(AGE))).subarray(offset);
+    const lengths = [RECORD.environLength, RECORD.bodyLength].map((field) => record.readUInt32LE(field));
+    return record.subarray(
+      0,
+      lengths.reduce((sum, length) => sum + length, RECORD.headerBytes),
+    );
   }
 
   isReady(ticket: Ticket): boolean {
@@ -158,7 +163,7 @@ class Queue {
   /** Notes on the scoreboard what a worker is on; 0: idle. */
   note(slot: number, ticket: number, gateway = AGE): void {
     const bytes = Buffer.alloc(SLOT_BYTES);
-    bytes.writeUInt8(ticket === 0 ? SLOT_IDLE : SLOT_BUSY, SLOT.state);
+    bytes.writeUInt8(ticket === 0 ? SLOT_IDLE : SLOT_WORKING, SLOT.state);
     bytes.writeUInt32LE(gateway, SLOT.gateway);
     bytes.writeUInt32LE(ticket, SLOT.ticket);
     writeSync(this.#board, bytes, 0, bytes.length, SCOREBOARD_HEADER_BYTES + slot * SLOT_BYTES);
@@ -170,7 +175,7 @@ class Queue {
   }
 
   frame(kind: number, ticket: number, payload: string, complete: boolean): void {
-    const header = { kind, ticket, flags: 0, status: 200, headLength: 0, contentLength: -1 };
+    const header = { kind, ticket, key: 0, flags: 0, status: 200, headLength: 0, contentLength: -1 };
     const bytes = Buffer.from(payload);
     const frame = { ...header, payloadLength: bytes.length, claimed: 0 };
     this.dispatcher.onReplyFrame(this.#stream, frame, bytes, 0, bytes.length, complete);

@@ -143,6 +143,7 @@ class Play {
       flags,
       status,
       ticket: 1,
+      key: 0,
       headLength: head.length,
       contentLength,
       payloadLength,
@@ -174,7 +175,16 @@ class Play {
   /** The head alone, in memory of the test's own. */
   begin(kind: number, bytes: Buffer): void {
     const payload = { headLength: bytes.length, payloadLength: bytes.length };
-    const header = { kind, flags: 0, status: 200, ticket: 1, contentLength: -1, claimed: 0, ...payload };
+    const header = {
+      kind,
+      flags: 0,
+      status: 200,
+      ticket: 1,
+      key: 0,
+      contentLength: -1,
+      claimed: 0,
+      ...payload,
+    };
     this.exchange.onReplyFrame(this.#stream, header, bytes, 0, bytes.length, true);
   }
 

@@ -46,7 +46,7 @@ describe("tickets", () => {
       execFileSync("mkfifo", [path]);
       const writer = new TicketWriter(path, fields.gateway as number);
       const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      writer.add(fields.id as number, fields.offset as number, fields.length as number);
+      writer.add(fields.id as number, fields.offset as number, fields.key as number);
       assert.ok(writer.flush());
       const read = Buffer.alloc(64);
       assert.deepEqual(read.subarray(0, readSync(reader, read)), bytes);
@@ -117,7 +117,10 @@ describe("the scoreboard", () => {
     it(`has slots that are read as agreed: ${title}`, () => {
       const path = newPath("scoreboard");
       createScoreboard(path, 1);
-      writeFileSync(path, Buffer.concat([readFileSync(path).subarray(0, 64), bytes]));
+      writeFileSync(
+        path,
+        Buffer.concat([readFileSync(path).subarray(0, layout.SCOREBOARD_HEADER_BYTES), bytes]),
+      );
       const reader = new ScoreboardReader(path);
       // The arbiter and the gateways leave `retireSeen` to the zygote.
       const { started, retireSeen: _, ...rest } = fields;

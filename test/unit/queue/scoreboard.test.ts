@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import {
   SCOREBOARD_HEADER_BYTES,
   SLOT,
-  SLOT_BUSY,
+  SLOT_WORKING,
   SLOT_BYTES,
   SLOT_FREE,
 } from "../../../src/queue/layout.ts";
@@ -35,14 +35,14 @@ function newScoreboard(t: TestContext, slots: number): { path: string; reader: S
 /** As a worker would; `ticket` is what the slot is told from others by. */
 function occupy(path: string, slot: number, ticket: number): void {
   const bytes = Buffer.alloc(SLOT_BYTES);
-  bytes.writeUInt8(SLOT_BUSY, SLOT.state);
+  bytes.writeUInt8(SLOT_WORKING, SLOT.state);
   bytes.writeUInt32LE(ticket, SLOT.ticket);
   const fd = openSync(path, "r+");
   writeSync(fd, bytes, 0, bytes.length, SCOREBOARD_HEADER_BYTES + slot * SLOT_BYTES);
   closeSync(fd);
 }
 
-const busy = (ticket: number): SlotRecord => ({ ...FREE, state: SLOT_BUSY, ticket });
+const busy = (ticket: number): SlotRecord => ({ ...FREE, state: SLOT_WORKING, ticket });
 
 describe("the scoreboard", () => {
   it("has only free slots when it is created, and is its owner's alone", (t) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Deadlines, INTERRUPT_GRACE_MS, monotonicMs } from "../../../src/arbiter/deadlines.ts";
 import { monotonicMs as gatewayMonotonicMs } from "../../../src/gateway/clock.ts";
-import { SLOT_WORKING, SLOT_FREE, SLOT_IDLE, SLOT_RETIRING } from "../../../src/queue/layout.ts";
+import { SLOT_FREE, SLOT_IDLE, SLOT_RETIRING, SLOT_WORKING } from "../../../src/queue/layout.ts";
 import type { SlotRecord } from "../../../src/queue/scoreboard.ts";
 
 const TIMEOUT_MS = 30_000;

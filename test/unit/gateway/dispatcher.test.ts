@@ -23,9 +23,9 @@ import {
   SCOREBOARD_FILE,
   SCOREBOARD_HEADER_BYTES,
   SLOT,
-  SLOT_WORKING,
   SLOT_BYTES,
   SLOT_IDLE,
+  SLOT_WORKING,
   TICKET_BYTES,
   TICKETS_FILE,
 } from "../../../src/queue/layout.ts";

@@ -5,9 +5,9 @@ import { describe, it, type TestContext } from "node:test";
 import {
   SCOREBOARD_HEADER_BYTES,
   SLOT,
-  SLOT_WORKING,
   SLOT_BYTES,
   SLOT_FREE,
+  SLOT_WORKING,
 } from "../../../src/queue/layout.ts";
 import { createScoreboard, ScoreboardReader, type SlotRecord } from "../../../src/queue/scoreboard.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";

@@ -85,7 +85,8 @@ function sha256(bytes: Uint8Array): string {
 for (const framework of FRAMEWORKS) {
   describe(framework.name, () => {
     it("keeps a session, takes an upload of 20 MB, sends 20 MB, and streams", async (t) => {
-      const site = await serve(t, framework, "--threads", "2");
+      // Longer than this process may be busy with the large file between two requests on one connection.
+      const site = await serve(t, framework, "--threads", "2", "--keep-alive", "60");
       assert.deepEqual(await site.json("/session"), { visits: 1 });
       assert.deepEqual(await site.json("/session"), { visits: 2 });
 

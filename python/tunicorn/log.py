@@ -8,10 +8,13 @@ Runs in: zygote, worker.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import re
 import socket
 import sys
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
@@ -31,6 +34,49 @@ COLOURS = {"DEBUG": 90, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}
 # What this package logs to: the logger, or an instance of the operator's logger_class, which has the same methods.
 error_log = logging.getLogger("gunicorn.error")
 _logger = error_log
+
+
+def open_to_append(path: str) -> int:
+    """A descriptor of the log file. Never waits: a FIFO that nobody reads is an error.
+
+    A standard stream that cannot be opened by its name (/dev/stdout, when it is a socket or root's) is used as it is;
+    src/logging/open-log-file.ts does the same."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        stream = _standard_stream(path) if error.errno in (errno.EACCES, errno.ENXIO) else None
+        if stream is None:
+            raise
+        return os.dup(stream)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+_STANDARD_STREAM = re.compile(r"/(?:dev|proc/self)/fd/([12])")
+_MAX_LINKS = 8
+
+
+def _standard_stream(path: str) -> int | None:
+    """1 or 2 when the path leads to that stream of this process, by links that are there for it."""
+    for _ in range(_MAX_LINKS):
+        found = _STANDARD_STREAM.fullmatch(path)
+        if found is not None:
+            return int(found[1])
+        try:
+            path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+        except OSError:
+            return None  # no link
+    return None
+
+
+class LogFileHandler(logging.FileHandler):
+    """A log file, opened as `open_to_append` does it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        return os.fdopen(open_to_append(self.baseFilename), "a", encoding="utf-8")
 
 
 class ColouredFormatter(logging.Formatter):
@@ -57,11 +103,13 @@ def set_up(
     errorlog: str, loglevel: str, capture_output: bool = False, statsd: dict[str, Any] | None = None
 ) -> None:
     """Connects `gunicorn.error` to stderr (`-`) or to a file; an unknown level means info, as in Gunicorn."""
-    handler: logging.Handler
-    if errorlog == "-":
-        handler = logging.StreamHandler(sys.stderr)
-    else:
-        handler = logging.FileHandler(errorlog, encoding="utf-8")
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    problem = None
+    if errorlog != "-":
+        try:
+            handler = LogFileHandler(errorlog)
+        except OSError as error:
+            problem = error  # the arbiter has opened it: somebody has put something else there since
     coloured = errorlog == "-" and _wants_colour()
     handler.setFormatter((ColouredFormatter if coloured else logging.Formatter)(FORMAT, DATE_FORMAT))
     _logger.propagate = False
@@ -72,6 +120,8 @@ def set_up(
     _capture_output()
     if statsd is not None:
         _logger.addHandler(StatsdHandler(statsd))
+    if problem is not None:
+        _logger.error("Error log not opened, lines go to standard error: %s", problem)
 
 
 def _capture_output() -> None:
@@ -97,7 +147,7 @@ def reopen() -> None:
     for handler in _all_handlers():
         if isinstance(handler, logging.FileHandler) and handler.stream is not None:
             try:
-                opened = os.open(handler.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+                opened = open_to_append(handler.baseFilename)
             except OSError as error:
                 _logger.error("Error log not reopened: %s", error)  # noqa: TRY400 - the reason is said
                 continue

@@ -123,10 +123,7 @@ def _set_access_handler(accesslog: str | None) -> None:
     if accesslog is None:
         return
     handler: logging.Handler
-    if accesslog == "-":
-        handler = logging.StreamHandler(sys.stdout)
-    else:
-        handler = logging.FileHandler(accesslog, encoding="utf-8")
+    handler = logging.StreamHandler(sys.stdout) if accesslog == "-" else log.LogFileHandler(accesslog)
     handler.setFormatter(logging.Formatter("%(message)s"))
     access_log.addHandler(handler)
 

@@ -17,6 +17,7 @@ Runs in: worker.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -121,7 +122,11 @@ class Interrupts:
     """The worker's side of deadlines: two signals, and a file for stacks that the arbiter puts into the error log."""
 
     def __init__(self, stacks_path: str) -> None:
-        self._file = os.open(stacks_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # The application may write here too: what has this name already would be waited for, or followed.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(stacks_path)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._file = os.open(stacks_path, flags, 0o600)
         self._guards: list[Guard] = []
         faulthandler.register(STACKS_SIGNAL, file=self._file, all_threads=True)
         signal.signal(OVERDUE_SIGNAL, self._on_overdue)

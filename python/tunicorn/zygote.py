@@ -374,9 +374,10 @@ def _readable(descriptor: int) -> bool:
 
 
 def _surround(settings: Settings) -> None:
-    """Name, user, working directory, import path and environment, in Gunicorn's order."""
-    set_title(f"tunicorn: zygote [{settings.process_name}]")
+    """User, name, working directory, import path and environment, in Gunicorn's order."""
     become(settings)
+    # Not before: it imports, and a configuration file has put the launch directory on the path: it may be the user's.
+    set_title(f"tunicorn: zygote [{settings.process_name}]")
     _put_on_path(settings.launch_directory)
     os.chdir(settings.chdir)
     _put_on_path(settings.chdir)

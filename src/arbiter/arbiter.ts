@@ -12,7 +12,8 @@
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
-import type { Exit } from "../cli/parser.ts";
+import { asUser } from "../as-user.ts";
+import { type Exit, exit } from "../cli/parser.ts";
 import type { Identity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { Logs } from "../logging/logs.ts";
@@ -122,9 +123,12 @@ export class Arbiter implements GenerationEvents {
     this.#log = options.logs.error;
     const { settings } = options.loaded;
     const slots = Math.max(MIN_SLOTS, settings.workers * settings.threads * SLOTS_PER_THREAD);
-    this.#directory = new RunDirectory(slots, { ...settings, identity: options.identity });
+    const { identity } = options;
+    const warn = (message: string): void => this.#log.warning(message);
+    this.#directory = new RunDirectory(slots, { ...settings, identity, warn });
     this.#children = new Children(slots);
-    this.#scoreboard = new ScoreboardReader(join(this.#directory.path, SCOREBOARD_FILE));
+    const scoreboard = join(this.#directory.path, SCOREBOARD_FILE);
+    this.#scoreboard = asUser(identity, () => new ScoreboardReader(scoreboard));
     this.#gateways = new Gateways(
       gatewaySettings(options.loaded),
       options.listeners,
@@ -178,7 +182,7 @@ export class Arbiter implements GenerationEvents {
 
   #prepareReload(): Reload {
     return new Reload({
-      read: this.#options.reload,
+      read: async (onReader) => this.#withLogFiles(await this.#options.reload(onReader)),
       open: this.#options.open,
       before: () => ({ addresses: this.#current.loaded.resolved.listenAll, listeners: this.#listeners }),
       onRead: () => this.#abandonNext(),
@@ -187,6 +191,19 @@ export class Arbiter implements GenerationEvents {
       },
       onFailed: (problem) => this.#onReloadFailed(problem),
     });
+  }
+
+  /** Its log files are there, or are not used. */
+  #withLogFiles(reading: Reading | Exit): Reading | Exit {
+    if (reading.kind === "exit") return reading;
+    try {
+      const { loaded, refusals } = prepareLogFiles(reading.loaded, this.#options.identity);
+      for (const refusal of refusals) this.#log.error(refusal);
+      return { ...reading, loaded };
+    } catch (error) {
+      reading.zygote?.kill();
+      return exit(1, { stderr: (error as Error).message });
+    }
   }
 
   // -- signals ----------------------------------------------------------------------------------------------
@@ -275,8 +292,9 @@ export class Arbiter implements GenerationEvents {
   /** After log rotation (USR1, HUP). */
   reopenLogs(): void {
     try {
-      // Where others write them, they may not be able to create them.
-      prepareLogFiles(this.#options.loaded.settings, this.#options.identity);
+      // Where others write it, they may not be able to create it. The error log is this process's too.
+      const { refusals } = prepareLogFiles(this.#current.loaded, this.#options.identity, ["accesslog"]);
+      for (const refusal of refusals) this.#log.error(refusal);
     } catch (error) {
       this.#log.error(`Log files: ${(error as Error).message}`);
     }
@@ -367,7 +385,8 @@ export class Arbiter implements GenerationEvents {
   onPrepared(generation: Generation): void {
     if (this.#queueFd < 0) {
       const path = join(this.#directory.path, TICKETS_FILE);
-      this.#queueFd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+      const flags = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+      this.#queueFd = asUser(this.#options.identity, () => openSync(path, flags));
     }
     this.#gateways.openQueue();
     generation.runAsBatch(this.#gateways.pids);
@@ -589,6 +608,7 @@ export class Arbiter implements GenerationEvents {
       gateways: this.#gateways,
       log: this.#log,
       runDirectory: this.#directory.path,
+      identity: this.#options.identity,
       generation: (number) => this.#generation(number),
       serving: () => (this.#isServing && this.#next === null ? this.#current : null),
     });

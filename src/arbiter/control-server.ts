@@ -7,15 +7,18 @@
  *
  * Runs in: arbiter.
  */
-import { chmodSync, lstatSync, mkdirSync, rmSync, unlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, rmSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { asUser, canRootName } from "../as-user.ts";
 import { type ControlRequest, encodeFrame, FrameReader } from "../control/frames.ts";
+import type { Identity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import { type Controlled, execute } from "./control-commands.ts";
 
 /** Gunicorn's: how long a client may say nothing, ms. */
 const IDLE_MS = 300_000;
+const ALL = 0o777;
 
 export class ControlServer {
   readonly #controlled: Controlled;
@@ -29,22 +32,32 @@ export class ControlServer {
     this.#server.on("error", (error) => log.error(`Control server error: ${error.message}`));
   }
 
-  /** `isOwn`: nobody else can have anything there. */
-  async listen(path: string, mode: number, isOwn: boolean): Promise<void> {
+  /** `isOwn`: nobody else can have anything there. `identity`: the user of the settings, who may be able to change the path. */
+  async listen(path: string, mode: number, isOwn: boolean, identity: Identity | null): Promise<void> {
+    const maker = (): Identity | null => (isOwn || canRootName(path, identity) ? null : identity);
     try {
-      if (!isOwn) await makeRoom(path);
+      if (!isOwn) await makeRoom(path, maker, identity);
     } catch (error) {
       this.#log.error(`Control server error: ${(error as Error).message}`);
       return;
     }
-    // Closed to all until it has its mode.
-    const before = process.umask(0o777);
-    this.#server.listen(path, () => {
-      chmodSync(path, mode);
-      process.once("exit", () => rmSync(path, { force: true }));
-      this.#log.write(isOwn ? "debug" : "info", `Control socket listening at ${path}`);
+    asUser(maker(), () => {
+      // So it has its mode from the beginning: to change that later would be to trust the path once more.
+      const before = process.umask(ALL & ~mode);
+      this.#server.listen(path, () => {
+        process.once("exit", () => this.#remove(path, maker()));
+        this.#log.write(isOwn ? "debug" : "info", `Control socket listening at ${path}`);
+      });
+      process.umask(before);
     });
-    process.umask(before);
+  }
+
+  #remove(path: string, maker: Identity | null): void {
+    try {
+      asUser(maker, () => rmSync(path, { force: true }));
+    } catch (error) {
+      this.#log.warning(`Control socket not removed: ${(error as Error).message}`);
+    }
   }
 
   #serve(socket: Socket): void {
@@ -74,17 +87,29 @@ export class ControlServer {
   }
 }
 
-/** Removes what a dead instance has left. Throws Error when somebody listens there. */
-async function makeRoom(path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
-  if (await isListening(path)) throw new Error(`${path} is another instance's`);
-  unlinkSync(path);
+/**
+ * Removes what a dead instance has left. `maker`: who can, as things are now. Throws Error when somebody listens there, or when it is
+ * no socket.
+ */
+async function makeRoom(
+  path: string,
+  maker: () => Identity | null,
+  identity: Identity | null,
+): Promise<void> {
+  asUser(maker(), () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }));
+  const found = asUser(maker(), () => lstatSync(path, { throwIfNoEntry: false }));
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Error(`'${path}' is not a socket`);
+  // What is not root's may be a link by now.
+  const asker = found.uid === 0 ? maker() : identity;
+  if (await isListening(path, asker)) throw new Error(`${path} is another instance's`);
+  asUser(maker(), () => unlinkSync(path));
 }
 
-function isListening(path: string): Promise<boolean> {
+function isListening(path: string, asker: Identity | null): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(path, () => {
+    const socket = asUser(asker, () => connect(path));
+    socket.on("connect", () => {
       socket.destroy();
       resolve(true);
     });

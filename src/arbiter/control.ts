@@ -4,6 +4,7 @@
  * Runs in: arbiter.
  */
 import { join } from "node:path";
+import type { Identity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { ScoreboardReader } from "../queue/scoreboard.ts";
 import type { Loaded } from "../settings/load.ts";
@@ -82,19 +83,30 @@ export function listenerFacts(listeners: readonly Listener[]): ReturnType<Contro
   });
 }
 
-/** `directory`: the instance's own. */
+interface Surroundings {
+  readonly life: Life;
+  readonly upgrade: Upgrade;
+  readonly log: ErrorLog;
+  readonly identity: Identity | null;
+}
+
+/** `directory`: the instance's own; null: there is none. */
 export function openControlSocket(
   { settings, sources }: Loaded,
-  directory: string,
+  directory: string | null,
   controlled: Controlled,
-  { life, upgrade, log }: { readonly life: Life; readonly upgrade: Upgrade; readonly log: ErrorLog },
+  { life, upgrade, log, identity }: Surroundings,
 ): void {
   if (settings.control_socket_disable) return;
   const isOwn = sources.control_socket === "default";
-  const path = isOwn ? join(directory, OWN_SOCKET) : settings.control_socket;
+  if (isOwn && directory === null) {
+    log.warning("No control socket: there is no directory for it that only root can change");
+    return;
+  }
+  const path = isOwn && directory !== null ? join(directory, OWN_SOCKET) : settings.control_socket;
   const server = new ControlServer(controlled, log);
   const listen = (): void => {
-    void server.listen(path, settings.control_socket_mode, isOwn);
+    void server.listen(path, settings.control_socket_mode, isOwn, identity);
   };
   // A path that the operator has set belongs to the first arbiter as long as it lives.
   if (upgrade.isSecond && !isOwn) life.watch({ onPromoted: listen });

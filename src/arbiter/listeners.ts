@@ -13,6 +13,7 @@ import { existsSync, fstatSync, lstatSync, unlinkSync } from "node:fs";
 import net, { isIP } from "node:net";
 import { constants } from "node:os";
 import { dirname } from "node:path";
+import { asUser, canRootName } from "../as-user.ts";
 import { giveTo, type Identity } from "../identity.ts";
 import type { ListenerInfo } from "../queue/gateway-messages.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
@@ -76,7 +77,7 @@ function refused(address: BindAddress, errno: number): BindError {
 }
 
 export interface BindOptions {
-  /** Of a Unix socket's file, besides its mode; null: who makes it. */
+  /** Of a Unix socket's file, besides its mode; null: who makes it. It makes the file where it could change the path. */
   readonly owner?: Identity | null;
   /** Other processes may bind the same TCP address. */
   readonly reuse_port?: boolean;
@@ -125,19 +126,20 @@ async function addressOf(address: BindAddress & { kind: "tcp" }): Promise<string
 
 function bindUnix(address: BindAddress & { kind: "unix" }, umask: number, owner: Identity | null): Listener {
   const { path } = address;
+  const isFile = !path.startsWith("\0");
   // libuv says EACCES.
-  if (!path.startsWith("\0") && !existsSync(dirname(path))) throw refused(address, -constants.errno.ENOENT);
-  removeSocket(path);
-  const before = process.umask(umask);
-  const handle = createServerHandle(path, -1, -1);
-  process.umask(before);
-  const made = listener(address, check(address, handle), { kind: "unix", host: path, port: 0 });
-  if (!path.startsWith("\0")) giveTo(owner, path);
-  const close = (): void => {
-    made.close();
+  if (isFile && !existsSync(dirname(path))) throw refused(address, -constants.errno.ENOENT);
+  const makes = isFile && !canRootName(path, owner) ? owner : null;
+  const made = asUser(makes, () => {
     removeSocket(path);
-  };
-  return { ...made, close };
+    const before = process.umask(umask);
+    const handle = createServerHandle(path, -1, -1);
+    process.umask(before);
+    return listener(address, check(address, handle), { kind: "unix", host: path, port: 0 });
+  });
+  // In a directory like /tmp nobody else can put a link in its place meanwhile.
+  if (isFile && makes === null) giveTo(owner, path);
+  return { ...made, close: () => closeSocket(made, path, owner, true) };
 }
 
 /** A socket that somebody else has made: systemd, a supervisor. */
@@ -151,8 +153,29 @@ function inherit(address: BindAddress & { kind: "fd" }): Listener {
   return listener(address, handle, info);
 }
 
-/** The socket at `address`, which another arbiter has made. `isShared`: whether that one uses it still. */
-export function adopt(address: BindAddress, fd: number, isShared: () => boolean): Listener {
+/** libuv removes the file of what it has bound when that is closed. */
+function closeSocket(made: Listener, path: string, owner: Identity | null, isOurs: boolean): void {
+  const removes = !path.startsWith("\0") && !canRootName(path, owner) ? owner : null;
+  asUser(removes, () => {
+    made.close();
+    if (!isOurs) return;
+    try {
+      removeSocket(path);
+    } catch {
+      // Something else is there by now, or it may not be removed: it stays, and the next one to bind is told.
+    }
+  });
+}
+
+/**
+ * The socket at `address`, which another arbiter has made. `isShared`: whether that one uses it still. `owner`: see BindOptions.
+ */
+export function adopt(
+  address: BindAddress,
+  fd: number,
+  isShared: () => boolean,
+  owner: Identity | null = null,
+): Listener {
   const handle = check(address, createServerHandle(null, null, null, fd));
   if (address.kind !== "unix") {
     const isTcp = handle.getsockname !== undefined;
@@ -160,11 +183,7 @@ export function adopt(address: BindAddress, fd: number, isShared: () => boolean)
     return listener(address, handle, { kind: isTcp ? "tcp" : "unix", host: isTcp ? "" : host, port: 0 });
   }
   const made = listener(address, handle, { kind: "unix", host: address.path, port: 0 });
-  const close = (): void => {
-    made.close();
-    if (!isShared()) removeSocket(address.path);
-  };
-  return { ...made, close };
+  return { ...made, close: () => closeSocket(made, address.path, owner, !isShared()) };
 }
 
 /** libuv calls both an invalid argument. */

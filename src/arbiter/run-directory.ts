@@ -5,17 +5,35 @@
  * What an instance that was killed has left is removed by the next start: the name says whose it was. The pid
  * namespace is part of it, because containers may share /dev/shm but not pids.
  *
+ * As root with `user`: the two directories are the user's, so everything in them is made, opened and removed with that user's
+ * rights. The third one, for the control socket, is root's, and lies where nobody else can rename it.
+ *
  * Runs in: arbiter.
  */
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import {
+  accessSync,
+  chownSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { giveTo, type Identity } from "../identity.ts";
+import { asUser, atPath, groupsOf, isLesser } from "../as-user.ts";
+import type { Identity } from "../identity.ts";
+import { keeperOf } from "../path-keeper.ts";
 import { pidNamespace } from "../pid-namespace.ts";
 import { arenaFile, repliesFile, SCOREBOARD_FILE } from "../queue/layout.ts";
 import { createScoreboard } from "../queue/scoreboard.ts";
 
 const SHARED_MEMORY = "/dev/shm";
+/** Where root's directory for temporary files is its own (pam_tmpdir), the user needs another. */
+const TEMPORARY = "/tmp";
 
 export interface Place {
   /** Whose it becomes, with all that is in it; null: who runs the arbiter. */
@@ -24,65 +42,155 @@ export interface Place {
   readonly worker_tmp_dir?: string | null;
   /** Instead of the directory for temporary files. */
   readonly tmp_upload_dir?: string | null;
+  /** What could not be removed. */
+  readonly warn?: (message: string) => void;
 }
 
 export class RunDirectory {
   readonly path: string;
   readonly spool: string;
-  /** What only the arbiter's own user may come near: the control socket. */
-  readonly control: string;
+  /** What only the arbiter's own user may come near: the control socket. Null: there is no place that only root could change. */
+  readonly control: string | null;
   readonly identity: Identity | null;
+  readonly #warn: (message: string) => void;
 
   /** Throws Error when one cannot be made; then there is none. */
-  constructor(scoreboardSlots: number, { identity = null, worker_tmp_dir, tmp_upload_dir }: Place = {}) {
+  constructor(scoreboardSlots: number, place: Place = {}) {
+    const { identity = null, worker_tmp_dir, tmp_upload_dir, warn = () => {} } = place;
     const shared = worker_tmp_dir ?? (isWritable(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir());
     const prefix = `tunicorn-${process.getuid?.() ?? 0}-${pidNamespace()}-`;
     if (!existsSync(shared)) throw new Error(`${shared} doesn't exist. Can't create workertmp.`);
-    for (const parent of new Set([shared, tmpdir()].filter(existsSync))) removeStale(parent, prefix);
     this.identity = identity;
-    this.spool = tmp_upload_dir ? makeSpool(tmp_upload_dir, prefix) : makeIn(tmpdir(), prefix);
+    this.#warn = warn;
+    for (const parent of new Set([shared, SHARED_MEMORY, tmpdir(), TEMPORARY]))
+      this.#removeStale(parent, prefix);
+    this.spool = tmp_upload_dir
+      ? this.#makeSpool(resolve(tmp_upload_dir), prefix)
+      : this.#makeTemporary(prefix);
+    let path: string | null = null;
     try {
-      this.path = makeIn(shared, prefix);
-      this.control = makeIn(shared, prefix);
+      this.path = path = makeIn(shared, prefix, identity);
+      const scoreboard = join(path, SCOREBOARD_FILE);
+      asUser(identity, () => createScoreboard(scoreboard, scoreboardSlots));
+      this.control = maybeControl([shared, SHARED_MEMORY, tmpdir(), TEMPORARY], prefix, identity);
     } catch (error) {
-      rmSync(this.spool, { recursive: true });
+      for (const made of [this.spool, path]) if (made !== null) this.#removeDirectory(made, identity);
       throw error;
     }
-    const scoreboard = join(this.path, SCOREBOARD_FILE);
-    createScoreboard(scoreboard, scoreboardSlots);
-    giveTo(identity, this.path, this.spool, scoreboard);
   }
 
   /** What a gateway that has died may have left: its arena, its socket, the bodies of requests that nobody waits for. */
   removeGateway(age: number): void {
-    for (const name of [arenaFile(age), repliesFile(age)]) rmSync(join(this.path, name), { force: true });
-    if (!existsSync(this.spool)) return; // whoever clears the directory for temporary files
-    for (const name of readdirSync(this.spool)) {
-      if (name.startsWith(`${age}-`)) rmSync(join(this.spool, name), { force: true });
-    }
+    const files = [arenaFile(age), repliesFile(age)].map((name) => join(this.path, name));
+    asUser(this.identity, () => {
+      const spooled = namesIn(this.spool).filter((name) => name.startsWith(`${age}-`));
+      for (const file of [...files, ...spooled.map((name) => join(this.spool, name))]) this.#removeFile(file);
+    });
   }
 
   remove(): void {
-    for (const path of [this.path, this.control, this.spool]) {
-      rmSync(path, { recursive: true, force: true });
+    for (const path of [this.path, this.spool]) this.#removeDirectory(path, this.identity);
+    if (this.control !== null) this.#removeDirectory(this.control, null);
+  }
+
+  /** Absolute: applications may change the directory, and it is workers that open the files. */
+  #makeSpool(parent: string, prefix: string): string {
+    this.#removeStale(parent, prefix);
+    try {
+      return makeIn(parent, prefix, this.identity);
+    } catch (error) {
+      const [reason] = (error as Error).message.split(",");
+      throw new Error(`tmp_upload_dir '${parent}' isn't writable [${reason}]`);
+    }
+  }
+
+  #makeTemporary(prefix: string): string {
+    try {
+      return makeIn(tmpdir(), prefix, this.identity);
+    } catch (error) {
+      if (!isLesser(this.identity) || tmpdir() === TEMPORARY) throw error;
+      return makeIn(TEMPORARY, prefix, this.identity);
+    }
+  }
+
+  /**
+   * Only what is this user's, or that of the settings, and with their rights: anybody can make a directory of any name in /tmp. What
+   * cannot be removed does not concern the start.
+   */
+  #removeStale(parent: string, prefix: string): void {
+    for (const name of namesIn(parent)) {
+      if (!name.startsWith(prefix)) continue;
+      const pid = Number.parseInt(name.slice(prefix.length), 10);
+      if (!(pid > 0) || pid === process.pid || isAlive(pid)) continue;
+      const path = join(parent, name);
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      if (found?.isDirectory() !== true) continue;
+      const isOurs = found.uid === process.geteuid?.();
+      if (isOurs && !canOthersMove(path, this.identity)) this.#removeDirectory(path, null);
+      else if (!isOurs && found.uid === this.identity?.uid) this.#removeDirectory(path, this.identity);
+    }
+  }
+
+  #removeDirectory(path: string, owner: Identity | null): void {
+    this.#attempt(path, () => {
+      asUser(owner, () => {
+        if (!lstatSync(path).isDirectory()) throw new Error("it is no directory any more");
+        for (const name of namesIn(path)) rmSync(join(path, name), { recursive: true, force: true });
+      });
+      // Its own directory may be one that the user cannot write.
+      atPath(path, owner, () => rmdirSync(path));
+    });
+  }
+
+  #removeFile(path: string): void {
+    this.#attempt(path, () => unlinkSync(path));
+  }
+
+  #attempt(path: string, remove: () => void): void {
+    try {
+      remove();
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== "ENOENT") this.#warn(`'${path}' not removed: ${message}`);
     }
   }
 }
 
-function makeIn(parent: string, prefix: string): string {
-  return mkdtempSync(join(parent, `${prefix}${process.pid}-`));
+/** Throws the system's error. */
+function makeIn(parent: string, prefix: string, identity: Identity | null): string {
+  const template = join(parent, `${prefix}${process.pid}-`);
+  return atPath(template, identity, () => {
+    const path = mkdtempSync(template);
+    if (identity !== null && isRootNow()) give(path, identity);
+    return path;
+  });
 }
 
-/** Absolute: applications may change the directory, and it is workers that open the files. */
-function makeSpool(tmp_upload_dir: string, prefix: string): string {
-  const parent = resolve(tmp_upload_dir);
+/** Made by root, in a directory where nobody can put anything in its place meanwhile; but the user must be able to get there. */
+function give(path: string, identity: Identity): void {
   try {
-    removeStale(parent, prefix);
-    return makeIn(parent, prefix);
+    chownSync(path, identity.uid, identity.gid);
+    asUser(identity, () => readdirSync(path));
   } catch (error) {
-    const [reason] = (error as Error).message.split(",");
-    throw new Error(`tmp_upload_dir '${parent}' isn't writable [${reason}]`);
+    rmdirSync(path);
+    throw error;
   }
+}
+
+function isRootNow(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+function maybeControl(parents: readonly string[], prefix: string, identity: Identity | null): string | null {
+  const parent = parents.find((each) => existsSync(each) && !canOthersMove(join(each, prefix), identity));
+  return parent === undefined ? null : mkdtempSync(join(parent, `${prefix}${process.pid}-`));
+}
+
+/** Whether the user, or another one, can put something in the place of what this process has at `path`. */
+function canOthersMove(path: string, identity: Identity | null): boolean {
+  if (!isRootNow()) return false;
+  const groups = identity === null ? [] : groupsOf(identity);
+  return !["root", "sticky"].includes(keeperOf(path, groups));
 }
 
 function isWritable(directory: string): boolean {
@@ -94,13 +202,12 @@ function isWritable(directory: string): boolean {
   }
 }
 
-function removeStale(parent: string, prefix: string): void {
-  for (const name of readdirSync(parent)) {
-    if (!name.startsWith(prefix)) continue;
-    const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (pid > 0 && pid !== process.pid && !isAlive(pid)) {
-      rmSync(join(parent, name), { recursive: true, force: true });
-    }
+/** None when it is gone, or may not be read. */
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
   }
 }
 

@@ -23,6 +23,7 @@ import { prepareLogFiles } from "./log-files.ts";
 import { reportToParent } from "./parent.ts";
 import { Pidfile } from "./pidfile.ts";
 import type { Reading } from "./reading.ts";
+import { runAsRoot } from "./run-as-root.ts";
 import { handleSignals } from "./signals.ts";
 import { maybeSystemError } from "./system-error.ts";
 import { isUpgrading, Upgrade } from "./upgrade.ts";
@@ -53,11 +54,11 @@ export async function startArbiter(
 }
 
 async function start(
-  { loaded, zygote, steps }: Reading,
+  { loaded: read, zygote, steps }: Reading,
   argv: readonly string[],
   reload: ArbiterOptions["reload"],
 ): Promise<void> {
-  const { settings, resolved } = loaded;
+  const { settings, resolved } = read;
   if (settings.daemon && daemon === null && !isUpgrading) {
     // Before `chdir`: the daemon reads the same settings from the same place.
     zygote?.close();
@@ -67,17 +68,20 @@ async function start(
   const life = new Life();
   if (daemon !== null) life.watch(daemon);
   const identity = orFail(() => maybeIdentity(settings.user, settings.group, settings.initgroups));
-  orFail(() => prepareLogFiles(settings, identity));
+  const { loaded, refusals } = orFail(() => prepareLogFiles(read, identity));
   const statsd = resolved.statsd === null ? null : new Statsd(resolved.statsd);
-  const logs = orFail(() => new Logs(logSettings(loaded), statsd));
+  const logs = new Logs(logSettings(loaded), statsd, identity);
   const log = logs.error;
   const upgrade = new Upgrade(log);
   process.title = `tunicorn: master${upgrade.suffix} [${resolved.processName}]`;
   log.debug(currentConfiguration(loaded));
   log.info(`Starting tunicorn ${VERSION}`);
   for (const notice of resolved.notices) log.warning(notice);
+  for (const refusal of refusals) log.error(refusal);
+  for (const notice of runAsRoot(loaded, identity)) log.warning(notice);
+  const warn = (message: string): void => log.warning(message);
   const pidPath = settings.pidfile === null ? null : settings.pidfile + upgrade.suffix;
-  const pidfile = pidPath === null ? null : orFail(() => new Pidfile(pidPath));
+  const pidfile = pidPath === null ? null : orFail(() => new Pidfile(pidPath, { identity, warn }));
   const listeners: Listener[] = [];
   const giveUp = (): void => {
     for (const listener of listeners) listener.close();
@@ -97,7 +101,7 @@ async function start(
     const open = (address: BindAddress): Promise<Listener> =>
       bindPatiently(address, settings.umask, options, log);
     for (const address of addressesOf(loaded, upgrade.activated, log)) {
-      listeners.push(upgrade.maybeListener(address) ?? (await open(address)));
+      listeners.push(upgrade.maybeListener(address, identity) ?? (await open(address)));
     }
     upgrade.closeUnused();
     steps.end();

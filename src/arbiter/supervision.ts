@@ -10,15 +10,14 @@ import { type Children, isClaiming, type Worker } from "./children.ts";
 import { Deadlines, monotonicMs, type Overdue } from "./deadlines.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Generation } from "./generation.ts";
-import { removeStacks, takeStacks } from "./stacks.ts";
+import { removeStacks, type StacksPlace, takeStacks } from "./stacks.ts";
 import { maybeMemory } from "./worker-memory.ts";
 
-export interface Supervised {
+export interface Supervised extends StacksPlace {
   readonly children: Children;
   readonly scoreboard: ScoreboardReader;
   readonly gateways: Gateways;
   readonly log: ErrorLog;
-  readonly runDirectory: string;
   readonly generation: (number: number) => Generation | undefined;
   /** The one whose workers may be replaced; null while it has other worries. */
   readonly serving: () => Generation | null;
@@ -59,7 +58,7 @@ export class Supervision {
     this.#awaitedStacks.delete(worker.age);
     this.#boots.delete(worker.age);
     this.#aborted.delete(worker.age);
-    removeStacks(this.#all.runDirectory, worker.age);
+    this.#attempt(worker, () => removeStacks(this.#all, worker.age));
   }
 
   // -- requests ---------------------------------------------------------------------------------------------
@@ -148,13 +147,24 @@ export class Supervision {
 
   // -- stacks -----------------------------------------------------------------------------------------------
 
-  #logStacks({ age, pid }: Worker): void {
+  #logStacks(worker: Worker): void {
+    const { age, pid } = worker;
     const occasion = this.#awaitedStacks.get(age);
     if (occasion === undefined) return;
-    const stacks = takeStacks(this.#all.runDirectory, age);
+    const stacks = this.#attempt(worker, () => takeStacks(this.#all, age));
     if (stacks === "") return;
     this.#awaitedStacks.delete(age);
-    this.#all.log.error(`Stacks of worker (pid:${pid}) ${occasion}:\n${stacks}`);
+    if (stacks !== undefined) this.#all.log.error(`Stacks of worker (pid:${pid}) ${occasion}:\n${stacks}`);
+  }
+
+  /** The application may have put anything in the place of the file: that costs these stacks. */
+  #attempt<T>({ pid }: Worker, act: () => T): T | undefined {
+    try {
+      return act();
+    } catch (error) {
+      this.#all.log.error(`Stacks of worker (pid:${pid}) are lost: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   #settingsOf(age: number): Generation["loaded"]["settings"] | undefined {

@@ -11,6 +11,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
+import type { Identity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { BindAddress } from "../settings/addresses.ts";
 import { activationFds } from "../systemd/activation.ts";
@@ -93,12 +94,12 @@ export class Upgrade {
     return activationFds.map((fd) => ({ kind: "fd", fd }));
   }
 
-  /** The socket at this address, when it was inherited. */
-  maybeListener(address: BindAddress): Listener | undefined {
+  /** The socket at this address, when it was inherited. `owner`: whose a Unix socket's file is. */
+  maybeListener(address: BindAddress, owner: Identity | null): Listener | undefined {
     for (const [fd, inherited] of this.#left) {
       if (!isDeepStrictEqual(inherited, address)) continue;
       this.#left.delete(fd);
-      return adopt(address, fd, () => this.hasPartner);
+      return adopt(address, fd, () => this.hasPartner, owner);
     }
     return undefined;
   }

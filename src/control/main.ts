@@ -5,13 +5,11 @@
  *
  * Runs in: tunicornctl.
  */
-import { readdirSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { pidNamespace } from "../pid-namespace.ts";
 import { type ControlResponse, encodeFrame, FrameReader } from "./frames.ts";
+import { maybeDistrust, ownInstances } from "./instances.ts";
+import { printable, printableJson } from "./printable.ts";
 import { formatStatus, type Status } from "./status-text.ts";
 
 const USAGE = `usage: tunicornctl [-s SOCKET | --pid PID] [--json] COMMAND
@@ -69,32 +67,9 @@ function readWords(): Words {
   }
 }
 
-/** The control sockets of this user's instances, by the pid of their arbiter. */
-function instances(): Map<string, string> {
-  const found = new Map<string, string>();
-  // A pid of another namespace says nothing here.
-  const own = new RegExp(`^tunicorn-${process.getuid?.() ?? 0}-${pidNamespace()}-(\\d+)-`);
-  for (const parent of new Set(["/dev/shm", tmpdir()])) {
-    for (const name of entries(parent)) {
-      const pid = own.exec(name)?.[1];
-      if (pid === undefined || !entries(join(parent, name)).includes("control.sock")) continue;
-      found.set(pid, join(parent, name, "control.sock"));
-    }
-  }
-  return found;
-}
-
-function entries(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return []; // not there, or another user's
-  }
-}
-
 function findSocket({ socket, pid }: Words): string {
-  if (socket !== undefined) return socket;
-  const found = instances();
+  if (socket !== undefined) return trusted(socket);
+  const found = ownInstances();
   if (pid !== undefined) {
     const path = found.get(pid);
     if (path === undefined) throw new Failure(`Error: no instance with pid ${pid} is running`);
@@ -110,6 +85,12 @@ function findSocket({ socket, pid }: Words): string {
   return only;
 }
 
+function trusted(socket: string): string {
+  const distrust = maybeDistrust(socket);
+  if (distrust === undefined) return socket;
+  throw new Failure(`Error: root does not talk to ${printable(socket)}: ${distrust}`);
+}
+
 /** Resolves with the answer. `untilClosed`: not before the instance has closed the connection. */
 function ask(path: string, command: string, untilClosed: boolean): Promise<ControlResponse> {
   return new Promise((resolve, reject) => {
@@ -117,11 +98,18 @@ function ask(path: string, command: string, untilClosed: boolean): Promise<Contr
     let answer: ControlResponse | undefined;
     const socket = connect(path, () => socket.write(encodeFrame({ id: 1, command, args: [] })));
     socket.on("data", (bytes) => {
-      [answer] = reader.read(bytes) as [ControlResponse | undefined];
+      if (answer !== undefined) return;
+      try {
+        [answer] = reader.read(bytes) as [ControlResponse | undefined];
+      } catch {
+        reject(new Failure(`Error: what listens at ${printable(path)} does not speak this protocol`));
+        socket.destroy();
+      }
       if (answer !== undefined && !untilClosed) socket.end();
     });
     socket.on("error", (error) => {
-      if (answer === undefined) reject(new Failure(`Error: Failed to connect to ${path}: ${error.message}`));
+      if (answer === undefined)
+        reject(new Failure(`Error: Failed to connect to ${printable(path)}: ${error.message}`));
     });
     socket.on("close", () => {
       if (answer === undefined) reject(new Failure("Error: the instance has closed the connection"));
@@ -142,14 +130,26 @@ async function main(): Promise<void> {
   const words = readWords();
   const command = translate(words.command);
   const answer = await ask(findSocket(words), command, command.startsWith("shutdown"));
-  if (answer.status === "error") throw new Failure(`Error: ${answer.error}`);
-  const data = answer.data as Record<string, unknown>;
-  const text =
-    command === "status" && !words.json
-      ? formatStatus(data as unknown as Status)
-      : JSON.stringify(data, null, 2);
-  process.stdout.write(`${text}\n`);
+  const data = dataOf(answer);
+  process.stdout.write(`${textOf(data, command === "status" && !words.json)}\n`);
   if (data.status === "failed" || data.success === false) process.exitCode = 1;
+}
+
+function dataOf(answer: ControlResponse | null): Readonly<Record<string, unknown>> {
+  if (answer?.status === "error") throw new Failure(`Error: ${printable(String(answer.error))}`);
+  if (answer?.status !== "ok" || typeof answer.data !== "object" || answer.data === null)
+    throw new Failure("Error: the instance has given no answer of this protocol");
+  return answer.data as Readonly<Record<string, unknown>>;
+}
+
+function textOf(data: Readonly<Record<string, unknown>>, isStatus: boolean): string {
+  if (!isStatus) return printableJson(data);
+  try {
+    return formatStatus(data as unknown as Status);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new Failure("Error: the instance has given no status");
+  }
 }
 
 try {

@@ -4,6 +4,8 @@
  * Runs in: tunicornctl.
  */
 
+import { printable } from "./printable.ts";
+
 export interface Status {
   readonly pid: number;
   readonly uptime: number;
@@ -30,9 +32,9 @@ export function formatStatus({ pid, uptime, workers_target, reloads, workers }: 
     );
     const [first = "-", ...others] = works;
     return [
-      [worker.pid, worker.generation, worker.state, worker.requests, memory, first].map(String),
+      [worker.pid, worker.generation, worker.state, worker.requests, memory, first],
       ...others.map((work) => ["", "", "", "", "", work]),
-    ];
+    ].map((row) => row.map((cell) => printable(String(cell))));
   });
   const table = [[...COLUMNS], ...rows];
   const widths = COLUMNS.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
@@ -43,5 +45,5 @@ export function formatStatus({ pid, uptime, workers_target, reloads, workers }: 
       .trimEnd(),
   );
   const head = `arbiter ${pid}, up ${uptime} s, ${workers_target} workers wanted, ${reloads} reloads`;
-  return [head, ...lines].join("\n");
+  return [printable(head), ...lines].join("\n");
 }

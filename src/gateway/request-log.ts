@@ -18,12 +18,14 @@ export class RequestLog {
   #line: ReturnType<typeof compileAccessLogFormat> = () => "";
   #isUnlogged: ReturnType<typeof compileAccessLogExclude> = null;
   #sendsRecords = false;
+  #settings: LogSettings;
 
-  /** Throws the system's error when the access log cannot be opened. */
+  /** An access log that cannot be opened is not written until it can be (`reopen`, `change`); a line says so. */
   constructor(settings: LogSettings, logs: Logs, statsd: Statsd | null) {
     this.#logs = logs;
     this.#statsd = statsd;
-    this.#set(settings);
+    this.#settings = settings;
+    this.change(settings);
   }
 
   add(exchange: HttpExchange): void {
@@ -36,6 +38,7 @@ export class RequestLog {
 
   /** What a reload has changed. A file that cannot be opened leaves the old one in use. */
   change(settings: LogSettings): void {
+    this.#settings = settings;
     try {
       this.#set(settings);
     } catch (error) {
@@ -44,7 +47,8 @@ export class RequestLog {
   }
 
   reopen(): void {
-    this.#writer?.reopen();
+    if (this.#writer === null) this.change(this.#settings);
+    else this.#writer.reopen();
   }
 
   /** Before the process ends: calls back when the access log is written. */
@@ -54,6 +58,9 @@ export class RequestLog {
   }
 
   #set(settings: LogSettings): void {
+    this.#line = compileAccessLogFormat(settings.access_log_format);
+    this.#isUnlogged = compileAccessLogExclude(settings.access_log_exclude);
+    this.#sendsRecords = settings.log_process && settings.access_records;
     const accesslog = settings.log_process ? null : settings.accesslog;
     if (accesslog !== this.#accesslog) {
       const old = this.#writer;
@@ -64,8 +71,5 @@ export class RequestLog {
       this.#accesslog = accesslog;
       old?.end(() => {});
     }
-    this.#line = compileAccessLogFormat(settings.access_log_format);
-    this.#isUnlogged = compileAccessLogExclude(settings.access_log_exclude);
-    this.#sendsRecords = settings.log_process && settings.access_records;
   }
 }

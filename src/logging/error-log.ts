@@ -6,12 +6,14 @@
  *
  * Runs in: arbiter, gateway.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { styleText } from "node:util";
+import type { Identity } from "../identity.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import type { LogChannel, LogRecord } from "./log-channel.ts";
 import { logDate } from "./log-date.ts";
+import { closeLogFile, openLogFile } from "./open-log-file.ts";
 
 const LEVELS = ["debug", "info", "warning", "error", "critical"] as const;
 export type LogLevel = (typeof LEVELS)[number];
@@ -32,14 +34,21 @@ const COLOURS = {
 
 export class ErrorLog {
   readonly #statsd: Statsd | null;
+  readonly #identity: Identity | null;
   #path: string;
   #threshold: number;
   #channel: LogChannel | null = null;
   #fd: number;
   #isColoured: boolean;
 
-  /** Throws the system's error when the file cannot be opened. */
-  constructor(errorlog: string, loglevel: string, statsd: Statsd | null = null) {
+  /** `identity`: who else writes the file. Throws Error, most likely the system's, when it cannot be opened. */
+  constructor(
+    errorlog: string,
+    loglevel: string,
+    statsd: Statsd | null = null,
+    identity: Identity | null = null,
+  ) {
+    this.#identity = identity;
     this.#path = errorlog;
     this.#threshold = thresholdOf(loglevel);
     this.#statsd = statsd;
@@ -105,7 +114,7 @@ export class ErrorLog {
   #replaceFile(): boolean {
     try {
       const opened = this.#open();
-      if (this.#fd !== STDERR) closeSync(this.#fd);
+      closeLogFile(this.#fd);
       this.#fd = opened;
       return true;
     } catch (error) {
@@ -125,7 +134,7 @@ export class ErrorLog {
   }
 
   #open(): number {
-    return this.#path === "-" ? STDERR : openSync(this.#path, "a", 0o644);
+    return this.#path === "-" ? STDERR : openLogFile(this.#path, this.#identity);
   }
 }
 

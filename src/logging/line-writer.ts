@@ -5,7 +5,8 @@
  *
  * Runs in: gateway.
  */
-import { closeSync, fstatSync, openSync, write } from "node:fs";
+import { fstatSync, write } from "node:fs";
+import { closeLogFile, openLogFile } from "./open-log-file.ts";
 
 const STDOUT = 1;
 /** Pause before a pipe that is full is tried again, ms. */
@@ -55,7 +56,7 @@ export class LineWriter {
     this.#reopenWanted = false;
     try {
       const opened = this.#open();
-      closeSync(this.#fd);
+      closeLogFile(this.#fd);
       this.#fd = opened;
       this.#isPipe = fstatSync(opened).isFIFO();
     } catch (error) {
@@ -101,7 +102,7 @@ export class LineWriter {
   }
 
   #open(): number {
-    return this.#path === "-" ? STDOUT : openSync(this.#path, "a", 0o644);
+    return this.#path === "-" ? STDOUT : openLogFile(this.#path);
   }
 }
 

@@ -8,6 +8,8 @@
  * Runs in: arbiter, gateway.
  */
 import { connect, type Socket } from "node:net";
+import { asUser } from "../as-user.ts";
+import type { Identity } from "../identity.ts";
 
 export type LogRecord =
   | {
@@ -44,6 +46,7 @@ const TRIES = 20;
 const END_MS = 2000;
 
 export class LogChannel {
+  readonly #identity: Identity | null;
   readonly #onUndelivered: (records: readonly LogRecord[], dropped: number) => void;
   #path: string | null = null;
   #socket: Socket | null = null;
@@ -54,8 +57,15 @@ export class LogChannel {
   #tries = 0;
   #onEnded: (() => void) | null = null;
 
-  /** `onUndelivered`: there is no log process, and will not be one: these go another way. */
-  constructor(onUndelivered: (records: readonly LogRecord[], dropped: number) => void) {
+  /**
+   * `identity`: whose directory the log process's socket lies in; null: who runs this process. `onUndelivered`: there is no log
+   * process, and will not be one: these go another way.
+   */
+  constructor(
+    identity: Identity | null,
+    onUndelivered: (records: readonly LogRecord[], dropped: number) => void,
+  ) {
+    this.#identity = identity;
     this.#onUndelivered = onUndelivered;
   }
 
@@ -113,8 +123,10 @@ export class LogChannel {
   }
 
   #connect(): void {
-    if (this.#path === null) return;
-    const socket = connect(this.#path);
+    const path = this.#path;
+    if (path === null) return;
+    // The system call is made in here (uv_pipe_connect). As root it would go wherever the user puts a link to.
+    const socket = asUser(this.#identity, () => connect(path));
     this.#socket = socket;
     socket.on("connect", () => {
       if (this.#socket !== socket) return;

@@ -3,6 +3,7 @@
  *
  * Runs in: arbiter, gateway.
  */
+import type { Identity } from "../identity.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import { ErrorLog } from "./error-log.ts";
 import { LogChannel } from "./log-channel.ts";
@@ -10,11 +11,16 @@ import type { LogSettings } from "./log-settings.ts";
 
 export class Logs {
   readonly error: ErrorLog;
+  readonly #identity: Identity | null;
   #channel: LogChannel | null = null;
 
-  /** Throws the system's error when the error log cannot be opened. */
-  constructor(settings: LogSettings, statsd: Statsd | null) {
-    this.error = new ErrorLog(settings.errorlog, settings.loglevel, statsd);
+  /**
+   * An error log that cannot be opened is replaced by standard error, and a line says so. `identity`: who else writes it;
+   * what the log process listens at is that user's.
+   */
+  constructor(settings: LogSettings, statsd: Statsd | null, identity: Identity | null = null) {
+    this.#identity = identity;
+    this.error = openErrorLog(settings, statsd, identity);
     this.#useChannel(settings.log_process);
     // A start that fails has no log process to tell.
     process.on("exit", () => this.#channel?.giveUp());
@@ -47,7 +53,7 @@ export class Logs {
   }
 
   #newChannel(): LogChannel {
-    return new LogChannel((records, dropped) => {
+    return new LogChannel(this.#identity, (records, dropped) => {
       let lost = dropped;
       for (const record of records) {
         if (record.type === "error") this.error.writeUndelivered(record);
@@ -63,5 +69,19 @@ export class Logs {
         time: Date.now() / 1e3,
       });
     });
+  }
+}
+
+function openErrorLog(
+  { errorlog, loglevel }: LogSettings,
+  statsd: Statsd | null,
+  identity: Identity | null,
+): ErrorLog {
+  try {
+    return new ErrorLog(errorlog, loglevel, statsd, identity);
+  } catch (error) {
+    const log = new ErrorLog("-", loglevel, statsd, identity);
+    log.error(`Error log not opened, lines go to standard error: ${(error as Error).message}`);
+    return log;
   }
 }

@@ -4,7 +4,7 @@
  *
  * Runs in: arbiter (creates and reads it), gateway (reads it).
  */
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import {
   PROTOCOL_VERSION,
   SCOREBOARD_HEADER_BYTES,
@@ -52,7 +52,8 @@ export class ScoreboardReader {
 
   /** The file's size says how many slots there are: its header lies in memory that workers write. */
   constructor(path: string) {
-    this.#fd = openSync(path, "r");
+    // Not what another process of its owner has put there meanwhile.
+    this.#fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     this.slots = Math.floor((fstatSync(this.#fd).size - SCOREBOARD_HEADER_BYTES) / SLOT_BYTES);
     this.#buffer = Buffer.alloc(this.slots * SLOT_BYTES);
   }

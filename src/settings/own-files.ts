@@ -6,7 +6,7 @@
  *
  * Runs in: arbiter, and the reader of a module (read-module.ts).
  */
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { parse as parseToml } from "smol-toml";
 import { maybeNearest } from "../cli/suggestion.ts";
@@ -30,11 +30,10 @@ export function ownKind(path: string): OwnKind | undefined {
   return path.endsWith(".toml") ? "toml" : undefined;
 }
 
-/** Whether it has anything for us: a pyproject.toml is there for many reasons. */
+/** Whether it has anything for us: a pyproject.toml is there for many reasons. Throws SettingsError when it cannot be read. */
 export function concernsUs(path: string): boolean {
   return (
-    basename(path) !== "pyproject.toml" ||
-    /^\s*\[+\s*tool\s*\.\s*tunicorn\b/m.test(readFileSync(path, "utf8"))
+    basename(path) !== "pyproject.toml" || /^\s*\[+\s*tool\s*\.\s*tunicorn\b/m.test(readText(path, path))
   );
 }
 
@@ -57,9 +56,22 @@ export function readOwnFile(
 
 function readText(location: string, path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return readRegular(path);
   } catch (error) {
     throw new SettingsError((error as Error).message, preface(location));
+  }
+}
+
+/** A reload reads it again: a FIFO that has taken its place must not stop the arbiter. Throws Error, or the system's error. */
+function readRegular(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = fstatSync(fd);
+    // To read a directory has an error of its own.
+    if (!stats.isFile() && !stats.isDirectory()) throw new Error("it is not a regular file");
+    return readFileSync(fd, "utf8");
+  } finally {
+    closeSync(fd);
   }
 }
 

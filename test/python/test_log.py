@@ -6,6 +6,8 @@ import io
 import logging
 import os
 import re
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,3 +161,52 @@ def test_wsgi_errors_is_stderr_without_a_log(capsys: pytest.CaptureFixture[str])
     ErrorStream().write("text\n")
     assert capsys.readouterr().err == "text\n"
     assert sys.stderr is not None
+
+
+def test_a_fifo_that_nobody_reads_is_not_waited_for(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(path)
+    log.set_up(str(path), "info")
+    error_log.info("after that")
+    lines = capsys.readouterr().err.splitlines()
+    assert "[ERROR] Error log not opened, lines go to standard error: [Errno 6]" in lines[0]
+    assert lines[1].endswith("[INFO] after that")
+
+
+def test_a_fifo_that_is_read_is_written_as_a_file_is(path: Path) -> None:
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    log.set_up(str(path), "info")
+    error_log.info("to the reader")
+    assert os.read(reader, 1000).endswith(b"[INFO] to the reader\n")
+    (handler,) = error_log.handlers
+    assert isinstance(handler, logging.FileHandler)
+    assert handler.stream is not None
+    assert os.get_blocking(handler.stream.fileno())
+    os.close(reader)
+
+
+def test_a_fifo_in_the_place_of_the_file_leaves_the_old_one_in_use(path: Path) -> None:
+    log.set_up(str(path), "info")
+    old = path.rename(path.with_suffix(".1"))
+    os.mkfifo(path)
+    log.reopen()
+    error_log.info("still here")
+    assert [line.partition(":")[0] for line in messages(old)] == [
+        "[ERROR] Error log not reopened",
+        "[INFO] still here",
+    ]
+
+
+def test_a_standard_stream_that_cannot_be_opened_by_its_name_is_used(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/stderr")
+    program = f"from tunicorn import log; log.set_up({str(tmp_path / 'link')!r}, 'info'); log.error_log.info('here')"
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            subprocess.run(
+                [sys.executable, "-c", program],
+                stderr=theirs.fileno(),
+                env={**os.environ, "PYTHONPATH": str(Path(log.__file__).parents[1])},
+                check=True,
+            )
+        assert ours.recv(1000).endswith(b"[INFO] here\n")

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   mkdtempSync,
@@ -14,15 +16,17 @@ import {
 } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BindError, bind, type Listener, pythonAddress } from "../../../src/arbiter/listeners.ts";
 import type { BindAddress } from "../../../src/settings/addresses.ts";
+import { as, IDENTITY, NEEDS_ROOT, NOBODY, STRANGER } from "../../support/other-users.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const ROOT = temporaryDirectory();
+chmodSync(ROOT, 0o755);
 const CHILD = fileURLToPath(import.meta.resolve("./accepting-child.ts"));
 const UMASK = 0;
 
@@ -276,5 +280,63 @@ describe("an address in the log", () => {
     assert.equal(pythonAddress(tcp(8000)), "('127.0.0.1', 8000)");
     assert.equal(pythonAddress(unix("/run/app.sock")), "/run/app.sock");
     assert.equal(pythonAddress({ kind: "fd", fd: 3 }), "fd://3");
+  });
+});
+
+describe("a Unix socket that root binds for a user", { skip: NEEDS_ROOT }, () => {
+  const bindFor = (path: string): Promise<Listener> => bind(unix(path), UMASK, { owner: IDENTITY });
+
+  function theirs(): string {
+    const path = newPath();
+    chownSync(dirname(path), NOBODY, NOBODY);
+    return path;
+  }
+
+  it("is the user's, in a directory of root and in one of the user, and goes at the end", async () => {
+    const ours = newPath();
+    chmodSync(dirname(ours), 0o755);
+    for (const path of [ours, theirs()]) {
+      const listener = await bindFor(path);
+      assert.equal(statSync(path).uid, NOBODY);
+      listener.close();
+      assert.ok(!existsSync(path));
+    }
+  });
+
+  it("takes the place of one that somebody else has made in a directory like /tmp", async () => {
+    const path = newPath();
+    chmodSync(dirname(path), 0o1777);
+    const squatter = await bind(unix(path), UMASK);
+    chownSync(path, STRANGER, STRANGER);
+    const listener = await bindFor(path);
+    assert.equal(statSync(path).uid, NOBODY);
+    listener.close();
+    assert.ok(!existsSync(path));
+    squatter.close();
+  });
+
+  it("takes the place of one that the user has left, and of nothing else", async () => {
+    const path = theirs();
+    (await bindFor(path)).close();
+    const victim = newPath();
+    writeFileSync(victim, "root's");
+    as(NOBODY, "ln", "-s", victim, path);
+    await assert.rejects(bindFor(path), { message: `'${path}' is not a socket` });
+    assert.equal(readFileSync(victim, "utf8"), "root's");
+  });
+
+  it("is not bound, and nothing is removed, where a link of the user leads", async () => {
+    const directory = dirname(theirs());
+    as(NOBODY, "mkdir", join(directory, "run"));
+    const path = join(directory, "run/app.sock");
+    const listener = await bindFor(path);
+    const victim = newPath();
+    const victims = await bind(unix(victim), UMASK);
+    as(NOBODY, "rm", "-r", join(directory, "run"));
+    as(NOBODY, "ln", "-s", dirname(victim), join(directory, "run"));
+    listener.close();
+    await assert.rejects(bindFor(path));
+    assert.ok(existsSync(victim));
+    victims.close();
   });
 });

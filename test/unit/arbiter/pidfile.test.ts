@@ -1,21 +1,24 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
+  chmodSync,
+  chownSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { Pidfile } from "../../../src/arbiter/pidfile.ts";
+import { as, IDENTITY, NEEDS_ROOT, NOBODY, STRANGER } from "../../support/other-users.ts";
 import { systemError } from "../replace-fs.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const ROOT = temporaryDirectory();
+chmodSync(ROOT, 0o755);
 const OURS = `${process.pid}\n`;
 /** A process that has been, and is no more. */
 const DEAD_PID = spawnSync("true").pid;
@@ -95,15 +98,6 @@ describe("the pid file", () => {
     assert.notEqual(statSync(path).ino, ino);
   });
 
-  it("follows no link that waits under its temporary name", () => {
-    const path = newPath();
-    const victim = withContent("victim");
-    symlinkSync(victim, `${path}.${process.pid}.tmp`);
-    new Pidfile(path);
-    assert.equal(readFileSync(victim, "utf8"), "victim");
-    assert.equal(readFileSync(path, "utf8"), OURS);
-  });
-
   it("is refused when it is a directory", () => {
     const path = dirname(newPath());
     assert.throws(() => new Pidfile(path), { message: `[Errno 21] Is a directory: '${path}'` });
@@ -130,5 +124,93 @@ describe("at the end the pid file", () => {
     const pidfile = new Pidfile(path);
     rmSync(path);
     pidfile.remove();
+  });
+});
+
+describe("root's pid file in a directory of the user", { skip: NEEDS_ROOT }, () => {
+  function theirs(): string {
+    const path = newPath();
+    chownSync(dirname(path), NOBODY, NOBODY);
+    return path;
+  }
+
+  const create = (path: string): Pidfile => new Pidfile(path, { identity: IDENTITY });
+
+  it("is the user's, and is removed at the end", () => {
+    const path = theirs();
+    const pidfile = create(path);
+    assert.equal(statSync(path).uid, NOBODY);
+    assert.equal(readFileSync(path, "utf8"), OURS);
+    pidfile.remove();
+    assert.deepEqual(readdirSync(dirname(path)), []);
+  });
+
+  it("is root's where only root may write, and in a directory like /tmp, where nobody can take its place", () => {
+    for (const mode of [0o755, 0o1777]) {
+      const path = newPath();
+      chmodSync(dirname(path), mode);
+      create(path);
+      assert.equal(statSync(path).uid, 0);
+    }
+  });
+
+  it("takes the place of what another user has put into a directory like /tmp", () => {
+    const victim = withContent(`${process.ppid}\n`);
+    for (const command of ["mkfifo", "ln -s VICTIM", "sh -c 'echo PID > $0'"]) {
+      const path = newPath();
+      chmodSync(dirname(path), 0o1777);
+      const shell = `${command.replace("VICTIM", victim).replace("PID", String(process.ppid))} "$0"`;
+      as(STRANGER, "sh", "-c", shell, path);
+      const warnings: string[] = [];
+      new Pidfile(path, { identity: IDENTITY, warn: (text) => warnings.push(text) });
+      assert.equal(readFileSync(path, "utf8"), OURS);
+      assert.match(warnings.join(), /^Replacing what is in the place of the pid file: /);
+    }
+    assert.equal(readFileSync(victim, "utf8"), `${process.ppid}\n`);
+  });
+
+  it("is replaced, unread, when it is a link of the user, or a FIFO, which would wait", () => {
+    const victim = withContent(`${process.ppid}\n`);
+    for (const [make, message] of [
+      [["ln", "-s", victim], new RegExp(`is a link of user ${NOBODY}$`)],
+      [["mkfifo"], /is not a regular file$/],
+    ] as const) {
+      const path = theirs();
+      const [command, ...words] = make;
+      as(NOBODY, command, ...words, path);
+      const warnings: string[] = [];
+      new Pidfile(path, { identity: IDENTITY, warn: (text) => warnings.push(text) });
+      assert.equal(readFileSync(path, "utf8"), OURS);
+      assert.match(warnings.join(), message);
+    }
+    assert.equal(readFileSync(victim, "utf8"), `${process.ppid}\n`);
+  });
+
+  it("is refused when it is a FIFO that only root can have made", () => {
+    const path = newPath();
+    as(0, "mkfifo", path);
+    assert.throws(() => create(path), { message: `pid file '${path}' is not a regular file` });
+  });
+
+  it("replaces and removes nothing of root's when the directory becomes a link", () => {
+    const path = join(theirs(), "../run/app.pid");
+    as(NOBODY, "mkdir", dirname(path));
+    const pidfile = create(path);
+    const victim = withContent(OURS);
+    as(NOBODY, "rm", "-r", dirname(path));
+    as(NOBODY, "ln", "-s", dirname(victim), dirname(path));
+    pidfile.remove();
+    assert.throws(() => pidfile.moveTo(path));
+    assert.equal(readFileSync(victim, "utf8"), OURS);
+  });
+
+  it("that cannot be removed at the end is told, and no more", () => {
+    const warnings: string[] = [];
+    const path = theirs();
+    const pidfile = new Pidfile(path, { identity: IDENTITY, warn: (message) => warnings.push(message) });
+    rmSync(path);
+    as(NOBODY, "mkfifo", path);
+    pidfile.remove();
+    assert.deepEqual(warnings, [`Pid file not removed: pid file '${path}' is not a regular file`]);
   });
 });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { chmodSync, chownSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { LogChannel, type LogRecord } from "../../../src/logging/log-channel.ts";
+import { as, IDENTITY, NEEDS_ROOT, NOBODY } from "../../support/other-users.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const record = (message: string): LogRecord => ({ type: "error", level: "info", message, pid: 1, time: 0 });
@@ -47,7 +49,7 @@ async function reader(t: TestContext): Promise<Reader> {
 function channel(): { channel: LogChannel; undelivered: string[]; dropped: number[] } {
   const undelivered: string[] = [];
   const dropped: number[] = [];
-  const made = new LogChannel((records, count) => {
+  const made = new LogChannel(null, (records, count) => {
     undelivered.push(...records.map(messageOf));
     dropped.push(count);
   });
@@ -113,4 +115,27 @@ describe("the channel to the log process", () => {
     assert.equal(undelivered.length + (dropped[0] ?? 0), 20);
     assert.equal(undelivered.length, 15);
   });
+});
+
+it("root does not connect where the user has put a link to", { skip: NEEDS_ROOT }, async (t) => {
+  const roots = await reader(t);
+  chmodSync(dirname(roots.path), 0o755);
+  chmodSync(roots.path, 0o600);
+  const directory = temporaryDirectory();
+  chownSync(directory, NOBODY, NOBODY);
+  as(NOBODY, "ln", "-s", roots.path, join(directory, "log"));
+  let connections = 0;
+  roots.server.on("connection", () => connections++);
+  const undelivered = await new Promise<number>((resolve) => {
+    const made = new LogChannel(IDENTITY, (records) => resolve(records.length));
+    made.connectTo(join(directory, "log"));
+    made.send(record("one"));
+  });
+  assert.deepEqual([undelivered, connections], [1, 0]);
+  // As root it would have come through.
+  const { channel: made } = channel();
+  made.connectTo(join(directory, "log"));
+  made.send(record("two"));
+  await roots.until("two");
+  await ended(made);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -61,6 +62,15 @@ describe("the file that counts", () => {
     for (const text of ["[project]\n", "# [tool.tunicorn]\n", "[tool.tunicornx]\n", "= broken"]) {
       assert.equal(choose(directoryWith({ "pyproject.toml": text })), null);
     }
+  });
+
+  it("is not waited for when it is a FIFO", () => {
+    const directory = temporaryDirectory();
+    assert.equal(spawnSync("mkfifo", [join(directory, "pyproject.toml")]).status, 0);
+    assert.match(
+      refused(() => choose(directory)),
+      /^Failed to read config file: .*pyproject\.toml\nit is not a regular file/,
+    );
   });
 
   it("is the one that is named, whatever there is", () => {

@@ -17,6 +17,8 @@ import sys
 from io import TextIOWrapper
 from typing import Any, TextIO
 
+from .patient_output import PatientHandler, PatientOutput, maybe_patient_output
+
 FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
 DATE_FORMAT = "[%Y-%m-%d %H:%M:%S %z]"
 
@@ -97,13 +99,22 @@ def _wants_colour() -> bool:
 
 
 _captures = False
+_output: PatientOutput | None = None
+
+
+def open_output() -> None:
+    """To be called while the process still has the rights of its start."""
+    global _output
+    _output = maybe_patient_output()
 
 
 def set_up(
     errorlog: str, loglevel: str, capture_output: bool = False, statsd: dict[str, Any] | None = None
 ) -> None:
     """Connects `gunicorn.error` to stderr (`-`) or to a file; an unknown level means info, as in Gunicorn."""
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    handler: logging.Handler = (
+        logging.StreamHandler(sys.stderr) if _output is None else PatientHandler(_output)
+    )
     problem = None
     if errorlog != "-":
         try:

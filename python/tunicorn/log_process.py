@@ -4,7 +4,8 @@ It exists only when Python decides where lines go (logconfig, logger_class, sysl
 line as a JSON object over a Unix stream socket instead of writing it. See docs/decisions/0007-log-process.md.
 
 Rules: a record looks as if its sender had made it (process id, time). The process leaves when its zygote and all who
-write to it are gone, so that the last line of the arbiter is not lost.
+write to it are gone, so that the last line of the arbiter is not lost. Once the zygote is gone, a logger that hangs
+ends the process.
 
 Runs in: log process.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import fcntl
 import http
 import json
 import logging
@@ -23,11 +25,16 @@ import selectors
 import signal
 import socket
 import time
+from types import FrameType
 from typing import Any
 
 from . import log
 
 _LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
+
+
+# How long one record may take once the zygote is gone, s. The arbiter waits as long for its last lines.
+_HANGING_SECONDS = 2.0
 
 
 class Response:
@@ -169,11 +176,15 @@ class LogProcess:
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
         self._stamp_records()
+        self._end_when_hanging()
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._lifeline, selectors.EVENT_READ)
         while self._zygote_lives or self._rest:
-            for key, _ in self._selector.select():
+            self._watch_time(False)
+            ready = self._selector.select()
+            self._watch_time(True)
+            for key, _ in ready:
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj == self._lifeline:
@@ -183,6 +194,21 @@ class LogProcess:
                 elif isinstance(key.fileobj, socket.socket):
                     self._read(key.fileobj)
         logging.shutdown()
+
+    def _end_when_hanging(self) -> None:
+        """The kernel's alarm ends the process even in a logger that blocks; it is set when the lifeline says so."""
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGIO, self._on_zygote_gone)
+        fcntl.fcntl(self._lifeline, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(self._lifeline, fcntl.F_GETFL)
+        fcntl.fcntl(self._lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+    def _on_zygote_gone(self, _signal: int, _frame: FrameType | None) -> None:
+        signal.setitimer(signal.ITIMER_REAL, _HANGING_SECONDS)
+
+    def _watch_time(self, is_busy: bool) -> None:
+        if not self._zygote_lives:
+            signal.setitimer(signal.ITIMER_REAL, _HANGING_SECONDS if is_busy else 0)
 
     def _accept(self) -> None:
         try:
@@ -209,6 +235,7 @@ class LogProcess:
             return
         *lines, self._rest[connection] = (self._rest[connection] + data).split(b"\n")
         for line in lines:
+            self._watch_time(True)
             self._emit(json.loads(line))
 
     def _emit(self, record: dict[str, Any]) -> None:

@@ -33,6 +33,8 @@ from .hooks import HookWorker, Server
 from .imported_files import ImportFailure
 from .layout import stacks_file
 from .likely_cause import log_likely_cause
+from .patient_output import let_go_of_stuck_streams
+from .quoted import quoted
 from .reply import GatewayGone, ReplyStream, ReplyStreams
 from .request_timeout import Interrupts
 from .scoreboard import Slot
@@ -142,6 +144,7 @@ class Worker:
             self._call_hook("worker_exit", self._server, self._worker)
         except Exception:  # noqa: BLE001 - the worker leaves anyway; what the hook raises is told
             log.error_log.warning("Exception during worker exit:\n%s", traceback.format_exc())
+        let_go_of_stuck_streams()
 
     # -- serving ---------------------------------------------------------------------------------------------
 
@@ -273,11 +276,15 @@ def _answer_probe(streams: ReplyStreams, gateway: int, ticket: int) -> None:
 
 
 def _log_ended(environ: dict[str, Any]) -> None:
-    method, uri = environ.get("REQUEST_METHOD"), environ.get("RAW_URI")
-    log.error_log.warning("Request %s %s was ended by RequestTimeout; the worker goes on", method, uri)
+    log.error_log.warning(
+        "Request %s was ended by RequestTimeout; the worker goes on", _request_line(environ)
+    )
 
 
 def _log_error(environ: dict[str, Any]) -> None:
     """The traceback with the request it belongs to. What the application has left of the environ may be anything."""
-    method, uri = environ.get("REQUEST_METHOD"), environ.get("RAW_URI")
-    log.error_log.exception("Error handling request %s %s", method, uri)
+    log.error_log.exception("Error handling request %s", _request_line(environ))
+
+
+def _request_line(environ: dict[str, Any]) -> str:
+    return quoted(f"{environ.get('REQUEST_METHOD')} {environ.get('RAW_URI')}")

@@ -33,6 +33,7 @@ from .layout import SCOREBOARD_FILE, TICKETS_FILE
 from .lifeline import die_with_parent
 from .likely_cause import likely_cause, log_likely_cause
 from .log_configuration import LogConfigurationError, configure, with_objects
+from .patient_output import flush_standard_streams
 from .request_timeout import OVERDUE_SIGNAL, STACKS_SIGNAL, load_thread_exceptions
 from .scheduling import run_as_batch
 from .scoreboard import Slot, open_scoreboard
@@ -174,8 +175,7 @@ class Zygote:
             self._send({"type": "hook-failed", "name": error.name, "age": age})
             return None
         lifeline_read, lifeline_write = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_standard_streams()
         try:
             pid = os.fork()
         except OSError as error:
@@ -309,8 +309,7 @@ class Zygote:
     def _fork_log_process(self, listener: socket.socket, logger: Any) -> None:
         lifeline_read, lifeline_write = os.pipe()
         self._log_process = None
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_standard_streams()
         pid = os.fork()
         if pid == 0:
             try:
@@ -446,6 +445,7 @@ def main() -> int:
 
 def _live(settings: Settings, configuration: Configuration, control: LineReader) -> int:
     """As the zygote of a generation; in a forked child as its worker."""
+    log.open_output()
     _surround(settings)
     logs = with_objects(settings.log, configuration.values)
     try:

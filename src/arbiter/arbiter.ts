@@ -193,7 +193,7 @@ export class Arbiter implements GenerationEvents {
     });
   }
 
-  /** Its log files are there, or are not used. */
+  /** The reading, once its log files exist; those that are refused are taken out of its settings. */
   #withLogFiles(reading: Reading | Exit): Reading | Exit {
     if (reading.kind === "exit") return reading;
     try {
@@ -415,6 +415,12 @@ export class Arbiter implements GenerationEvents {
     this.#log.info(`Listening at: ${this.addresses.join(",")} (${process.pid})`);
     this.#announceHealth();
     this.#log.info(`Using worker: ${this.#options.loaded.resolved.workerClassName}`);
+    // A thread may be writing them (logging/output.ts); what the hook and the workers say comes after.
+    this.#log.whenWritten(() => this.#begin());
+  }
+
+  #begin(): void {
+    if (this.#shutdown.hasBegun) return;
     this.#current.callHook("when_ready");
     this.#current.manage();
   }

@@ -10,7 +10,10 @@
  * Runs in: arbiter.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
+import { STDERR } from "../logging/output.ts";
+import { printTo, standardWriter } from "../logging/standard-streams.ts";
+import { useNativeStreams } from "../logging/untouched-streams.ts";
 import type { Settings } from "../settings/table.ts";
 import type { LifeWatcher } from "./life.ts";
 
@@ -23,6 +26,7 @@ const OUTPUT_GRACE_MS = 200;
 /** Starts the daemon, waits until it serves or has failed, and exits with its code. */
 export function goToBackground({ enable_stdio_inheritance }: Settings): Promise<never> {
   const output = enable_stdio_inheritance ? "inherit" : "pipe";
+  if (output === "pipe") useNativeStreams();
   const daemon = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
     stdio: ["ignore", output, output, "ipc"],
@@ -54,7 +58,12 @@ class Daemon implements LifeWatcher {
     process.on("disconnect", () => {});
   }
 
+  /** What the start has printed is shown before the process that waits leaves. */
   onServing(): void {
+    standardWriter(STDERR).whenWritten(() => this.#sayServing());
+  }
+
+  #sayServing(): void {
     this.#isServing = true;
     if (!process.connected) return;
     process.send?.("serving", () => process.disconnect());
@@ -74,19 +83,13 @@ class Daemon implements LifeWatcher {
   /** To be called with every child. */
   adopt(child: ChildProcess): void {
     for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (bytes: Buffer) => this.#relay(bytes));
+      stream?.setEncoding("utf8").on("data", (text: string) => this.#relay(text));
       child.on("exit", () => setTimeout(() => stream?.destroy(), OUTPUT_GRACE_MS).unref());
     }
   }
 
-  #relay(bytes: Buffer): void {
-    if (this.#isServing) return;
-    try {
-      writeSync(2, bytes);
-    } catch (error) {
-      // Nobody waits any more, or the pipe is full: what is lost was for a reader that is not there.
-      if (!["EPIPE", "EAGAIN"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    }
+  #relay(text: string): void {
+    if (!this.#isServing) printTo(STDERR, text);
   }
 }
 

@@ -8,11 +8,11 @@ import { closeLogFile, LogFileRefused, openLogFile } from "../logging/open-log-f
 import type { Loaded } from "../settings/load.ts";
 import { maybeSystemError, pythonRepresentation } from "./system-error.ts";
 
-/** Where a file is refused: standard error, and no access log. */
+/** What a refused file is replaced by: standard error, and no access log. */
 const OTHERWISE = { errorlog: "-", accesslog: null } as const;
 
 export interface Prepared {
-  /** With the settings that the log files leave. */
+  /** The same, without the log files that are refused. */
   readonly loaded: Loaded;
   /** A line for each file that is not used, because of what somebody has put there. It does not keep the server from starting. */
   readonly refusals: readonly string[];

@@ -8,6 +8,8 @@ import { fork } from "node:child_process";
 import { resolve as resolvePath } from "node:path";
 import { type Exit, exit } from "../cli/parser.ts";
 import { programFile } from "../installation.ts";
+import { STDERR, STDOUT } from "../logging/output.ts";
+import { printTo } from "../logging/standard-streams.ts";
 import type { FileValue } from "../settings/configuration.ts";
 import {
   beginLoading,
@@ -81,7 +83,13 @@ function readModule(
   cwd: string,
   onReader: (reader: Reader) => void,
 ): Promise<readonly FileValue[] | Exit> {
-  const reader = fork(programFile("settings/read-module"), [resolvePath(cwd, location)], { cwd });
+  // What the file prints passes through here: Node would make stdout non-blocking for every process (logging/untouched-streams.ts).
+  const reader = fork(programFile("settings/read-module"), [resolvePath(cwd, location)], {
+    cwd,
+    silent: true,
+  });
+  reader.stdout?.setEncoding("utf8").on("data", (text: string) => printTo(STDOUT, text));
+  reader.stderr?.setEncoding("utf8").on("data", (text: string) => printTo(STDERR, text));
   onReader({ kill: () => reader.kill("SIGKILL") });
   return new Promise((resolve) => {
     const fail = (problem: string): void => {

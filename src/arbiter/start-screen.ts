@@ -6,7 +6,9 @@
  */
 import { availableParallelism } from "node:os";
 import { isatty } from "node:tty";
-import { styleText } from "node:util";
+import { STDERR } from "../logging/output.ts";
+import { printTo } from "../logging/standard-streams.ts";
+import { hasColours, painted, type Style } from "../logging/terminal.ts";
 import type { Loaded } from "../settings/load.ts";
 import { VERSION } from "../version.ts";
 
@@ -35,7 +37,7 @@ export function showStartScreen(
   pythonVersion: string,
 ): void {
   const isShown = settings.errorlog === "-" && ["debug", "info"].includes(resolved.logLevel);
-  if (!isShown || !isatty(process.stderr.fd)) return;
+  if (!isShown || !isatty(STDERR)) return;
   const { workers, threads, timeout } = settings;
   const { app, workerClass, python, logLevel: loglevel } = resolved;
   const screen = startScreen({
@@ -55,10 +57,10 @@ export function showStartScreen(
     cores: availableParallelism(),
     isRoot: process.geteuid?.() === 0 && settings.user === 0,
   });
-  process.stderr.write(screen);
+  printTo(STDERR, screen);
 }
 
-/** For a terminal. `styleText` obeys NO_COLOR. */
+/** For a terminal. */
 export function startScreen(facts: StartFacts): string {
   const { version, app, addresses, python, pythonVersion, pid } = facts;
   const row = (name: string, value: string): string => `    ${name.padEnd(9)}${value}`;
@@ -77,8 +79,8 @@ export function startScreen(facts: StartFacts): string {
   return `${lines.join("\n")}\n`;
 }
 
-function paint(style: Parameters<typeof styleText>[0], text: string): string {
-  return styleText(style, text, { stream: process.stderr });
+function paint(style: Style, text: string): string {
+  return hasColours(STDERR) ? painted(style, text) : text;
 }
 
 function workers({ workers, threads, workerClass }: StartFacts): string {

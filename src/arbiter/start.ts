@@ -9,6 +9,9 @@ import { currentConfiguration } from "../cli/print-config.ts";
 import { maybeIdentity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import { Logs } from "../logging/logs.ts";
+import { takeOverNodeMessages } from "../logging/node-messages.ts";
+import { STDERR } from "../logging/output.ts";
+import { printTo, standardWriter } from "../logging/standard-streams.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import { type BindAddress, formatAddress } from "../settings/addresses.ts";
 import { Notifier, notifyFd } from "../systemd/notify.ts";
@@ -48,8 +51,8 @@ export async function startArbiter(
     await start(reading, argv, reload);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    if (error.message !== "") process.stderr.write(`\nError: ${error.message}\n`);
-    process.exit(1);
+    if (error.message !== "") printTo(STDERR, `\nError: ${error.message}\n`);
+    standardWriter(STDERR).whenWritten(() => process.exit(1));
   }
 }
 
@@ -72,6 +75,7 @@ async function start(
   const statsd = resolved.statsd === null ? null : new Statsd(resolved.statsd);
   const logs = new Logs(logSettings(loaded), statsd, identity);
   const log = logs.error;
+  takeOverNodeMessages(log);
   const upgrade = new Upgrade(log);
   process.title = `tunicorn: master${upgrade.suffix} [${resolved.processName}]`;
   log.debug(currentConfiguration(loaded));

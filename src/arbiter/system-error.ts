@@ -3,7 +3,7 @@
  *
  * Runs in: arbiter.
  */
-import { getSystemErrorMap } from "node:util";
+import { util } from "../logging/untouched-streams.ts";
 
 export interface SystemError {
   readonly errno: number;
@@ -31,7 +31,7 @@ const CLASSES: Readonly<Record<string, string>> = {
 
 /** `errno` is negative, as libuv returns it. */
 export function systemError(errno: number): SystemError {
-  const [code, text] = getSystemErrorMap().get(errno) ?? ["EUNKNOWN", "unknown error"];
+  const [code, text] = util.getSystemErrorMap().get(errno) ?? ["EUNKNOWN", "unknown error"];
   return { errno: -errno, code, text: TEXTS[code] ?? `${text.charAt(0).toUpperCase()}${text.slice(1)}` };
 }
 

@@ -10,9 +10,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
-import { isDeepStrictEqual } from "node:util";
 import type { Identity } from "../identity.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
+import { util } from "../logging/untouched-streams.ts";
 import type { BindAddress } from "../settings/addresses.ts";
 import { activationFds } from "../systemd/activation.ts";
 import { notifyFd, passOn } from "../systemd/notify.ts";
@@ -97,7 +97,7 @@ export class Upgrade {
   /** The socket at this address, when it was inherited. `owner`: whose a Unix socket's file is. */
   maybeListener(address: BindAddress, owner: Identity | null): Listener | undefined {
     for (const [fd, inherited] of this.#left) {
-      if (!isDeepStrictEqual(inherited, address)) continue;
+      if (!util.isDeepStrictEqual(inherited, address)) continue;
       this.#left.delete(fd);
       return adopt(address, fd, () => this.hasPartner, owner);
     }

@@ -7,22 +7,18 @@
  *
  * Runs in: arbiter.
  */
-import {
-  Action,
-  type ArgumentOptions,
-  ArgumentParser,
-  ArgumentTypeError,
-  HelpFormatter,
-  type HelpFormatterClass,
-  type HelpFormatterOptions,
-  type Namespace,
-  SUPPRESS,
-} from "argparse";
+import { createRequire } from "node:module";
+import type { ArgumentOptions, HelpFormatterClass, HelpFormatterOptions, Namespace } from "argparse";
 import { maybePythonInt, pythonRepr, pythonStr } from "../settings/python-text.ts";
 import type { ArgumentType, Setting } from "../settings/setting.ts";
 import { SECTIONS } from "../settings/table.ts";
 import { VERSION } from "../version.ts";
 import { maybeNearest } from "./suggestion.ts";
+
+// Not imported: in the built program what a package does would come before untouched-streams.ts, and this one loads `node:util`.
+const { Action, ArgumentParser, ArgumentTypeError, HelpFormatter, SUPPRESS } = createRequire(import.meta.url)(
+  "argparse",
+) as typeof import("argparse");
 
 /** The process is to write these texts and leave with this code. */
 export interface Exit {
@@ -98,7 +94,7 @@ const CONVERSIONS: Readonly<Record<ArgumentType, (word: string) => number | unde
   auto_int: (word) => maybePythonInt(word.replace(/^0(?=\d)/, "0o"), 0),
 };
 
-function buildParser(columns: number): ArgumentParser {
+function buildParser(columns: number): Parser {
   const parser = new Parser({
     prog: PROGRAM,
     usage: "%(prog)s [OPTIONS] [APP_MODULE]",

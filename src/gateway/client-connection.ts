@@ -9,10 +9,12 @@
  * Runs in: gateway.
  */
 import type { Socket } from "node:net";
+import { quoted } from "../logging/quoted.ts";
 import { monotonicMs } from "./clock.ts";
 import { type ClientSide, HttpExchange } from "./exchange.ts";
 import { FileSender } from "./file-sender.ts";
 import type { Provenance } from "./forwarded.ts";
+import type { FrequentLine } from "./frequent-lines.ts";
 import type { Gateway, GatewayListener } from "./gateway.ts";
 import { ChunkedReader } from "./http1/chunked-reader.ts";
 import { errorResponse } from "./http1/error-page.ts";
@@ -343,16 +345,16 @@ export class ClientConnection implements ClientSide {
     else this.#linger();
   }
 
-  logLost(exchange: HttpExchange, status: number, reason: string): void {
-    this.#gateway.log.error(
-      `${reason} request ${exchange.method} ${exchange.target} from ip=${this.remoteAddress}; answered ${
-        exchange.isAnswering ? "by cutting the connection" : status
-      }`,
-    );
+  logLost(exchange: HttpExchange, status: number, reason: string, kind?: FrequentLine): void {
+    const message = `${reason} request ${exchange.requestLine} from ip=${quoted(this.remoteAddress)}; answered ${
+      exchange.isAnswering ? "by cutting the connection" : status
+    }`;
+    if (kind === undefined) this.#gateway.log.error(message);
+    else this.#gateway.logOften(kind, message);
   }
 
   logOverload(): void {
-    this.#gateway.logOverload();
+    this.#gateway.logOften("overload", "No worker was free for 1 request(s); answered 503");
   }
 
   environOf(exchange: HttpExchange): ReadonlyMap<string, string> {
@@ -360,7 +362,8 @@ export class ClientConnection implements ClientSide {
   }
 
   #refuseRequest(error: ProtocolError): void {
-    this.#gateway.log.warning(`Invalid request from ip=${this.remoteAddress}: ${error.detail}`);
+    const client = quoted(this.remoteAddress);
+    this.#gateway.logOften("refused", `Invalid request from ip=${client}: ${quoted(error.detail)}`);
     this.#exchange ??= this.#maybeRefusedExchange();
     if (this.#exchange !== null) {
       this.#exchange.status = error.status;
@@ -380,9 +383,8 @@ export class ClientConnection implements ClientSide {
   #onSpoolError(error: Error): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
-    this.#gateway.log.error(
-      `Request body of ${exchange.method} ${exchange.target} not stored: ${error.message}`,
-    );
+    const message = `Request body of ${exchange.requestLine} not stored: ${error.message}`;
+    this.#gateway.logOften("bodyNotStored", message);
     exchange.status = 507;
     exchange.body.discard();
     this.refuse(errorResponse(507, "The server cannot store the request body now."));

@@ -9,6 +9,7 @@
 import { close } from "node:fs";
 import type { AccessRecord } from "../logging/access-log.ts";
 import type { AccessLogRecord } from "../logging/log-channel.ts";
+import { quoted } from "../logging/quoted.ts";
 import {
   FLAG_CLOSE,
   FRAME_BODY,
@@ -25,6 +26,7 @@ import type { Exchange } from "./dispatcher.ts";
 import { percentDecode } from "./environ.ts";
 import { type HandedFile, openHandedFile, readHandedFile } from "./file-sender.ts";
 import type { Provenance } from "./forwarded.ts";
+import type { FrequentLine } from "./frequent-lines.ts";
 import { errorResponse } from "./http1/error-page.ts";
 import type { RequestHead } from "./http1/request-head.ts";
 import { type ResponseFraming, responseFraming } from "./http1/response-framing.ts";
@@ -64,7 +66,7 @@ export interface ClientSide {
   cut(byReset: boolean): void;
   logOverload(): void;
   /** The error log's line for a reply that could not be given. */
-  logLost(exchange: HttpExchange, status: number, reason: string): void;
+  logLost(exchange: HttpExchange, status: number, reason: string, kind?: FrequentLine): void;
   /** For the access log. */
   environOf(exchange: HttpExchange): ReadonlyMap<string, string>;
 }
@@ -303,7 +305,7 @@ export class HttpExchange implements Exchange, AccessRecord {
         this.#finish();
         return;
       }
-      this.#client.logLost(this, 500, `A file could not be read on (${error.message}) for`);
+      this.#client.logLost(this, 500, `A file could not be read on (${error.message}) for`, "fileFailed");
       this.#fail(500, "");
     });
   }
@@ -333,7 +335,7 @@ export class HttpExchange implements Exchange, AccessRecord {
   }
 
   onNotStored(error: Error): void {
-    this.#client.logLost(this, 503, `The run directory has no room (${error.message}) for`);
+    this.#client.logLost(this, 503, `The run directory has no room (${error.message}) for`, "noRoom");
     this.#fail(503, "The server has no room for this request now.");
   }
 
@@ -356,8 +358,9 @@ export class HttpExchange implements Exchange, AccessRecord {
     return this.#client.remoteAddress;
   }
 
+  /** For a line of the error log. */
   get requestLine(): string {
-    return `${this.head.method} ${this.head.target}`;
+    return quoted(`${this.head.method} ${this.head.target}`);
   }
 
   get method(): string {

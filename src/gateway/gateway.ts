@@ -21,6 +21,7 @@ import { Dispatcher, type QueueBounds } from "./dispatcher.ts";
 import { EnvironWriter } from "./environ.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { ForwardedPolicy } from "./forwarded.ts";
+import { type FrequentLine, type FrequentLines, frequentLines } from "./frequent-lines.ts";
 import { HealthPages } from "./health-pages.ts";
 import { forbiddenProxyRequest } from "./http1/protocol-error.ts";
 import type { HeadRules, RequestHead } from "./http1/request-head.ts";
@@ -35,8 +36,6 @@ import { WorkerStreams } from "./worker-stream.ts";
 
 /** How exactly deadlines of idle and slow clients are kept, ms. One look at all of them costs less than timers. */
 const SWEEP_MS = 250;
-
-const OVERLOAD_LOG_MS = 1000;
 
 export interface GatewayListener {
   readonly info: ListenerInfo;
@@ -69,7 +68,6 @@ export class Gateway {
   readonly #onRoom: () => void;
   /** Does not accept, until connections have closed. */
   #isFull = false;
-  #fullLoggedMs = Number.NEGATIVE_INFINITY;
   readonly #logs: Logs;
   readonly #requestLog: RequestLog;
   readonly #healthPages: HealthPages | null;
@@ -80,8 +78,7 @@ export class Gateway {
   #onDrained: (() => void) | null = null;
   /** It accepts still, perhaps, but keeps no connection. */
   #isLeaving = false;
-  #overloadLoggedMs = Number.NEGATIVE_INFINITY;
-  #unloggedOverloads = 0;
+  readonly #frequent: FrequentLines;
 
   constructor(
     settings: GatewaySettings,
@@ -100,6 +97,7 @@ export class Gateway {
     this.#onRoom = onRoom;
     this.#connectionLimit = connectionLimit(settings.max_connections);
     this.#logs = logs;
+    this.#frequent = frequentLines(log);
     this.#requestLog = new RequestLog(settings, logs, statsd);
     this.policy = new ForwardedPolicy(settings);
     this.#healthPages = settings.health === null ? null : new HealthPages(settings.health);
@@ -117,7 +115,10 @@ export class Gateway {
     this.outboxEvents = {
       spoolPath: this.nextSpoolPath,
       onSpoolError: (error) =>
-        log.error(`Response not spooled: ${error.message}. A slow client holds its worker.`),
+        this.logOften(
+          "notSpooled",
+          `Response not spooled: ${error.message}. A slow client holds its worker.`,
+        ),
     };
     // After what has arrived is read: a machine that had no time for us must not cost a client its time.
     setInterval(() => setImmediate(() => this.#sweep()), SWEEP_MS);
@@ -203,14 +204,9 @@ export class Gateway {
     this.#queue.withdraw(exchange);
   }
 
-  /** A request for which there was no worker: one line a second at most. */
-  logOverload(): void {
-    const now = monotonicMs();
-    this.#unloggedOverloads++;
-    if (now - this.#overloadLoggedMs < OVERLOAD_LOG_MS) return;
-    this.log.warning(`No worker was free for ${this.#unloggedOverloads} request(s); answered 503`);
-    this.#overloadLoggedMs = now;
-    this.#unloggedOverloads = 0;
+  /** What clients or a disk can cause at any rate: one line a second of each kind at most. */
+  logOften(kind: FrequentLine, message: string): void {
+    this.#frequent[kind].log(monotonicMs(), message);
   }
 
   logAccess(exchange: HttpExchange): void {
@@ -286,10 +282,8 @@ export class Gateway {
     this.#isFull = true;
     for (const { server } of this.#listeners) server.close();
     this.#listeners = [];
-    const now = monotonicMs();
-    if (now - this.#fullLoggedMs < OVERLOAD_LOG_MS) return;
-    this.#fullLoggedMs = now;
-    this.log.warning(`All ${this.#connectionLimit} connections of the gateway are in use; more clients wait`);
+    const state = `All ${this.#connectionLimit} connections of the gateway are in use; more clients wait`;
+    this.logOften("full", state);
   }
 
   onClosed(connection: ClientConnection): void {
@@ -309,6 +303,7 @@ export class Gateway {
       this.#dispatcher?.close();
       onClosed();
     };
+    for (const lines of Object.values(this.#frequent)) lines.flush();
     this.#requestLog.end(() => this.#logs.end(close));
   }
 
@@ -321,5 +316,6 @@ export class Gateway {
     const now = monotonicMs();
     for (const connection of this.#connections) connection.sweep(now);
     this.#dispatcher?.sweep(now);
+    for (const lines of Object.values(this.#frequent)) lines.sweep(now);
   }
 }

@@ -3,8 +3,12 @@
  *
  * Runs in: gateway.
  */
+import "../logging/untouched-streams.ts";
+
 import { become } from "../identity.ts";
 import { Logs } from "../logging/logs.ts";
+import { takeOverNodeMessages } from "../logging/node-messages.ts";
+import { openStandardOutputs } from "../logging/output.ts";
 import { Statsd } from "../metrics/statsd.ts";
 import type { GatewayOrder, GatewayReport } from "../queue/gateway-messages.ts";
 import { Gateway } from "./gateway.ts";
@@ -35,6 +39,7 @@ function obey(order: GatewayOrder, handle: unknown): void {
   switch (order.type) {
     case "start":
       process.title = `tunicorn: gateway [${order.processName}]`;
+      openStandardOutputs();
       // Everything is loaded by now, and nothing of a client has been read.
       if (order.identity !== null) become(order.identity);
       start(order);
@@ -77,6 +82,7 @@ function obey(order: GatewayOrder, handle: unknown): void {
 function start({ settings, age, runDirectory, spoolDirectory }: GatewayOrder & { type: "start" }): void {
   const statsd = settings.statsd === null ? null : new Statsd(settings.statsd);
   const logs = new Logs(settings, statsd);
+  takeOverNodeMessages(logs.error);
   const onRoom = (): void => report({ type: "had-room" });
   gateway = new Gateway(settings, age, runDirectory, spoolDirectory, logs, statsd, onRoom);
 }

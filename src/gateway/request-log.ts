@@ -4,11 +4,16 @@
  * Runs in: gateway.
  */
 import { compileAccessLogExclude, compileAccessLogFormat } from "../logging/access-log.ts";
-import { LineWriter } from "../logging/line-writer.ts";
+import { lossOf } from "../logging/error-line.ts";
+import { LineWriter, type LineWriterOptions } from "../logging/line-writer.ts";
 import type { LogSettings } from "../logging/log-settings.ts";
 import type { Logs } from "../logging/logs.ts";
+import { STDOUT } from "../logging/output.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import type { HttpExchange } from "./exchange.ts";
+
+/** What may wait for the reader of the access log or for its disk, bytes; with what it takes besides it is less than 16 MB. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 export class RequestLog {
   readonly #logs: Logs;
@@ -57,6 +62,16 @@ export class RequestLog {
     else this.#writer.end(onEnded);
   }
 
+  #writerOptions(): LineWriterOptions {
+    const { error: log } = this.#logs;
+    return {
+      isPrompt: false,
+      maxBytes: MAX_WAITING_BYTES,
+      onLost: (lines, reason) => log.error(lossOf(lines, "access log", reason)),
+      onNotReopened: (error) => log.error(`Access log not reopened: ${error.message}`),
+    };
+  }
+
   #set(settings: LogSettings): void {
     this.#line = compileAccessLogFormat(settings.access_log_format);
     this.#isUnlogged = compileAccessLogExclude(settings.access_log_exclude);
@@ -67,7 +82,7 @@ export class RequestLog {
       this.#writer =
         accesslog === null
           ? null
-          : new LineWriter(accesslog, (error) => this.#logs.error.error(`Access log: ${error.message}`));
+          : new LineWriter(accesslog === "-" ? STDOUT : accesslog, this.#writerOptions());
       this.#accesslog = accesslog;
       old?.end(() => {});
     }

@@ -2,35 +2,26 @@
  * The error log: Gunicorn's line format and levels, to stderr (`-`) or a file.
  *
  * Every process opens the file itself in append mode and writes a line with one `write`, so lines of several processes
- * never mix. It is written synchronously: it is rarely used, and must be out when the process dies.
+ * never mix. Each line goes out at once, unless that would make the process wait (line-writer.ts).
  *
  * Runs in: arbiter, gateway.
  */
-import { writeSync } from "node:fs";
-import { isatty } from "node:tty";
-import { styleText } from "node:util";
 import type { Identity } from "../identity.ts";
 import type { Statsd } from "../metrics/statsd.ts";
+import { errorLine, LEVELS, type LogLevel, lossOf } from "./error-line.ts";
+import { LineWriter, type LineWriterOptions } from "./line-writer.ts";
 import type { LogChannel, LogRecord } from "./log-channel.ts";
-import { logDate } from "./log-date.ts";
-import { closeLogFile, openLogFile } from "./open-log-file.ts";
+import { STDERR } from "./output.ts";
+import { printTo, standardWriter } from "./standard-streams.ts";
+import { hasColours } from "./terminal.ts";
 
-const LEVELS = ["debug", "info", "warning", "error", "critical"] as const;
-export type LogLevel = (typeof LEVELS)[number];
+export type { LogLevel };
 
-const STDERR = 2;
+/** What may wait for the disk, bytes. */
+const MAX_WAITING_BYTES = 1024 * 1024;
 
 /** Levels whose lines are counted among the metrics. */
 const COUNTED: readonly LogLevel[] = ["warning", "error", "critical"];
-
-/** On a terminal only; the same in python/tunicorn/log.py. */
-const COLOURS = {
-  debug: "gray",
-  info: "green",
-  warning: "yellow",
-  error: "red",
-  critical: "magenta",
-} as const;
 
 export class ErrorLog {
   readonly #statsd: Statsd | null;
@@ -38,7 +29,7 @@ export class ErrorLog {
   #path: string;
   #threshold: number;
   #channel: LogChannel | null = null;
-  #fd: number;
+  #writer: LineWriter;
   #isColoured: boolean;
 
   /** `identity`: who else writes the file. Throws Error, most likely the system's, when it cannot be opened. */
@@ -52,18 +43,23 @@ export class ErrorLog {
     this.#path = errorlog;
     this.#threshold = thresholdOf(loglevel);
     this.#statsd = statsd;
-    this.#fd = this.#open();
-    this.#isColoured = this.#fd === STDERR && isatty(STDERR);
+    this.#writer = this.#newWriter(errorlog);
+    this.#isColoured = errorlog === "-" && hasColours(STDERR);
   }
 
   /** What a reload has changed. When the new file cannot be opened, the old one is told so and written on. */
   change(errorlog: string, loglevel: string): void {
     this.#threshold = thresholdOf(loglevel);
     if (errorlog === this.#path) return;
-    const old = this.#path;
-    this.#path = errorlog;
-    if (!this.#replaceFile()) this.#path = old;
-    this.#isColoured = this.#fd === STDERR && isatty(STDERR);
+    try {
+      const opened = this.#newWriter(errorlog);
+      if (this.#path !== "-") this.#writer.end(() => {});
+      this.#writer = opened;
+      this.#path = errorlog;
+      this.#isColoured = errorlog === "-" && hasColours(STDERR);
+    } catch (error) {
+      this.#onNotReopened(error as Error);
+    }
   }
 
   /** From now on Python's logging emits the lines, and decides which; null: no more. */
@@ -73,7 +69,7 @@ export class ErrorLog {
 
   /** A line that did not reach the log process. */
   writeUndelivered(record: LogRecord & { readonly type: "error" }): void {
-    writeWhole(STDERR, this.#line(record.level as LogLevel, record.message, new Date(record.time * 1e3)));
+    printTo(STDERR, this.#line(record.level as LogLevel, record.message, new Date(record.time * 1e3)));
   }
 
   debug(message: string): void {
@@ -103,38 +99,37 @@ export class ErrorLog {
       return;
     }
     if (LEVELS.indexOf(level) < this.#threshold) return;
-    writeWhole(this.#fd, this.#line(level, message, new Date()));
+    this.#writer.print(this.#line(level, message, new Date()));
   }
 
   /** After log rotation. When the new file cannot be opened, the old one is told so and written on. */
   reopen(): void {
-    if (this.#fd !== STDERR) this.#replaceFile();
+    this.#writer.reopen();
   }
 
-  #replaceFile(): boolean {
-    try {
-      const opened = this.#open();
-      closeLogFile(this.#fd);
-      this.#fd = opened;
-      return true;
-    } catch (error) {
-      this.error(`Error log not reopened: ${(error as Error).message}`);
-      return false;
-    }
+  /** Calls back when every line is out, or when nobody has read it for 0.3 s. */
+  whenWritten(callback: () => void): void {
+    this.#writer.whenWritten(() => standardWriter(STDERR).whenWritten(callback));
+  }
+
+  #newWriter(path: string): LineWriter {
+    if (path === "-") return standardWriter(STDERR);
+    const options: LineWriterOptions = {
+      isPrompt: true,
+      identity: this.#identity,
+      maxBytes: MAX_WAITING_BYTES,
+      onLost: (lines, reason) => this.error(lossOf(lines, "error log", reason)),
+      onNotReopened: (error) => this.#onNotReopened(error),
+    };
+    return new LineWriter(path, options);
+  }
+
+  #onNotReopened(error: Error): void {
+    this.error(`Error log not reopened: ${error.message}`);
   }
 
   #line(level: LogLevel, message: string, date: Date): string {
-    return `${logDate(date)} [${process.pid}] [${this.#word(level)}] ${message}\n`;
-  }
-
-  /** `styleText` obeys NO_COLOR. */
-  #word(level: LogLevel): string {
-    const word = level.toUpperCase();
-    return this.#isColoured ? styleText(COLOURS[level], word, { stream: process.stderr }) : word;
-  }
-
-  #open(): number {
-    return this.#path === "-" ? STDERR : openLogFile(this.#path, this.#identity);
+    return errorLine(level, message, date, this.#isColoured);
   }
 }
 
@@ -142,17 +137,4 @@ export class ErrorLog {
 function thresholdOf(loglevel: string): number {
   const threshold = LEVELS.indexOf(loglevel.toLowerCase() as LogLevel);
   return threshold < 0 ? LEVELS.indexOf("info") : threshold;
-}
-
-/** A log that cannot be written must not take the server down: a closed pipe or a full disk loses the line only. */
-function writeWhole(fd: number, line: string): void {
-  const bytes = Buffer.from(line);
-  let written = 0;
-  while (written < bytes.length) {
-    try {
-      written += writeSync(fd, bytes, written);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
-    }
-  }
 }

@@ -10,6 +10,7 @@
 import { connect, type Socket } from "node:net";
 import { asUser } from "../as-user.ts";
 import type { Identity } from "../identity.ts";
+import { lossOf } from "./error-line.ts";
 
 export type LogRecord =
   | {
@@ -161,7 +162,7 @@ export class LogChannel {
 
   #tellDropped(): void {
     if (this.#dropped === 0) return;
-    const message = `${this.#dropped} lines were lost: the log process does not keep up`;
+    const message = lossOf(this.#dropped, "log", "the log process does not keep up");
     this.#dropped = 0;
     const time = Date.now() / 1e3;
     this.#socket?.write(

@@ -23,7 +23,8 @@ export class Logs {
     this.error = openErrorLog(settings, statsd, identity);
     this.#useChannel(settings.log_process);
     // A start that fails has no log process to tell.
-    process.on("exit", () => this.#channel?.giveUp());
+    // Before last-lines.ts looks at what waits.
+    process.prependListener("exit", () => this.#channel?.giveUp());
   }
 
   /** Null: lines are written here. */
@@ -40,8 +41,9 @@ export class Logs {
 
   /** Before the process ends: calls back when every line is out, or cannot be. */
   end(onEnded: () => void): void {
-    if (this.#channel === null) onEnded();
-    else this.#channel.end(onEnded);
+    const onDelivered = (): void => this.error.whenWritten(onEnded);
+    if (this.#channel === null) onDelivered();
+    else this.#channel.end(onDelivered);
   }
 
   #useChannel(isWanted: boolean): void {

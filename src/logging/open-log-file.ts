@@ -1,7 +1,7 @@
 /**
  * Opens a log file to append to it, and creates what is missing.
  *
- * Rules: opening never blocks. When the process is root and others write the file too, it becomes theirs, and root does
+ * Rules: neither opening nor a later write waits for the reader of a FIFO or of a terminal. When the process is root and others write the file too, it becomes theirs, and root does
  * nothing that the user could not do: docs/decisions/0016-root-and-other-users.md. A standard stream that cannot be opened
  * by its name (`/dev/stdout`, when it is a socket or root's) is used as it is.
  *
@@ -22,9 +22,10 @@ import { asUser, groupsOf, isLesser } from "../as-user.ts";
 import type { Identity } from "../identity.ts";
 import { placeOf } from "../path-keeper.ts";
 
-const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } =
+  constants;
 /** A FIFO is opened at once, or refused when nobody reads it. */
-const FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK;
+const FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK;
 const MODE = 0o644;
 
 const LAST_STANDARD_STREAM = 2;
@@ -50,7 +51,7 @@ export function openLogFile(path: string, identity: Identity | null = null): num
     return identity === null ? openSync(path, FLAGS, MODE) : openFor(identity, path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const stream = code === "EACCES" || code === "ENXIO" ? maybeStandardStream(path) : undefined;
+    const stream = maybeStandardStream(path, code);
     if (stream !== undefined) return stream;
     if (code === "ENXIO") throw new Error(`'${path}' is a FIFO that nobody reads, or a socket`);
     throw error;
@@ -84,6 +85,8 @@ function openAs(identity: Identity, path: string): number {
     const { code, message } = error as NodeJS.ErrnoException;
     // The operator's mistake: there is no such directory.
     if (code === "ENOENT") throw error;
+    const stream = maybeStandardStream(path, code);
+    if (stream !== undefined) return stream;
     const reason = code === undefined ? message : `user ${identity.uid} cannot open it (${code})`;
     throw new LogFileRefused(`'${path}': ${reason}, and its directory is not root's alone`);
   }
@@ -125,8 +128,9 @@ function maybeNew(directory: string, path: string, identity: Identity): number |
   }
 }
 
-/** 1 or 2 when the path leads to that stream of this process, by links that are there for it. */
-function maybeStandardStream(path: string): number | undefined {
+/** 1 or 2 when the path, which cannot be opened, leads to that stream of this process, by links that are there for it. */
+function maybeStandardStream(path: string, code: string | undefined): number | undefined {
+  if (code !== "EACCES" && code !== "ENXIO") return undefined;
   let name = resolve(path);
   for (let links = 0; links < MAX_LINKS; links++) {
     const stream = STANDARD_STREAM.exec(name)?.[1];

@@ -106,6 +106,11 @@ const SCENARIOS: readonly Scenario[] = [
     isUnlike: "log: HUP with a broken configuration file",
   },
   {
+    title: "requests that are refused one after the other",
+    act: refuseAgainAndAgain,
+    isUnlike: "log: requests refused one after the other",
+  },
+  {
     title: "the control socket",
     env: { HOME: "DIR" },
     act: waitForControlSocket,
@@ -310,6 +315,23 @@ async function reloadBrokenSettings(server: Server): Promise<string> {
   if (running.program === "tunicorn") return statusOf(server, "/");
   await running.waitForExit();
   return "gone";
+}
+
+const REFUSED = 5;
+
+/** How it is told: one line a second is a matter of time, which no test should be. */
+async function refuseAgainAndAgain({ running, address }: Server): Promise<string> {
+  for (let nr = 0; nr < REFUSED; nr++) {
+    const client = await Client.connect(address);
+    client.send(`GET / HTTP/1.1\r\nHost: a\r\n${"n".repeat(500)} : v\r\n\r\n`);
+    await client.rest();
+    client.close();
+  }
+  const last = running.program === "gunicorn" ? /n{500}/ : /more invalid request/;
+  await running.stderr.count(last, running.program === "gunicorn" ? REFUSED : 1);
+  const lines = running.stderr.lines().filter((line) => /Invalid request from/.test(line));
+  const count = lines.length === REFUSED ? "a line each" : "fewer lines";
+  return `${count}, cut: ${lines.every((line) => line.endsWith("…"))}`;
 }
 
 async function waitForControlSocket({ running }: Server): Promise<string> {

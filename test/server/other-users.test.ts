@@ -101,7 +101,7 @@ describe("log files that the user can replace", { skip: NEEDS_ROOT }, () => {
     as(NOBODY, "ln", "-s", secret, error);
     as(NOBODY, "mkfifo", access);
     running.signal("SIGUSR1");
-    await eventually(() => /Access log: /.test(log()));
+    await eventually(() => /Access log not reopened: /.test(log()));
     assert.match(log(), /\[ERROR\] accesslog is not used: .* is a FIFO of user/);
     assert.match(log(), /\[ERROR\] Error log not reopened: .* is a link of user/);
     running.signal("SIGHUP");

@@ -34,7 +34,8 @@ describe("an upgrade (USR2)", () => {
     server.signal("SIGTERM");
     await server.running.stderr.find(/Master has been promoted\./);
     await eventually(() => existsSync(pidfile) && readFileSync(pidfile, "utf8") === `${second}\n`);
-    assert.equal(existsSync(`${pidfile}.2`), false);
+    // It is there until the other one is.
+    await eventually(() => !existsSync(`${pidfile}.2`));
     await load.reaches(load.answered + 50);
     assert.deepEqual(await load.stop(), [], server.log);
     // The Unix socket is still there, and the second arbiter's now.

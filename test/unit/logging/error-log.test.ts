@@ -118,7 +118,7 @@ describe("the error log's file", () => {
     assert.throws(() => new ErrorLog(join(ROOT, "nowhere", "error.log"), "info"), { code: "ENOENT" });
   });
 
-  it("loses a line, and nothing else, on a full disk", (t) => {
+  it("loses a line, and nothing else, on a full disk, and says so when it is not full any more", async (t) => {
     const path = newPath();
     const log = new ErrorLog(path, "info");
     const restore = replaceFs(t, "writeSync", () => {
@@ -127,10 +127,14 @@ describe("the error log's file", () => {
     log.error("lost");
     restore();
     log.error("kept");
-    assert.deepEqual(linesOf(path), ["[ERROR] kept"]);
+    await new Promise<void>((resolve) => log.whenWritten(resolve));
+    assert.deepEqual(linesOf(path), [
+      "[ERROR] kept",
+      "[ERROR] Dropped 1 error log line: ENOSPC: so says the test",
+    ]);
   });
 
-  it("gets the whole line when it takes a part only, or none just now", (t) => {
+  it("gets the whole line when it takes a part only, or none just now", async (t) => {
     const path = newPath();
     const log = new ErrorLog(path, "info");
     const { writeSync } = fs;
@@ -140,6 +144,7 @@ describe("the error log's file", () => {
       return writeSync(fd, bytes, from, Math.min(9, bytes.length - from));
     });
     log.error("in many pieces");
+    while (!readFileSync(path, "utf8").endsWith("\n")) await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(linesOf(path), ["[ERROR] in many pieces"]);
   });
 });

@@ -13,15 +13,27 @@ import fs, {
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, it, type TestContext } from "node:test";
-import { LineWriter } from "../../../src/logging/line-writer.ts";
+import { LineWriter, type LineWriterOptions } from "../../../src/logging/line-writer.ts";
 import { Random } from "../random.ts";
 import { replaceFs, systemError } from "../replace-fs.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const ROOT = temporaryDirectory();
 const newPath = (): string => join(mkdtempSync(join(ROOT, "case-")), "access.log");
-const noError = (error: Error): never => assert.fail(error);
 const turn = (): Promise<void> => new Promise(setImmediate);
+
+const MAX_BYTES = 1024 * 1024;
+
+/** For the access log, unless the test says otherwise; what is lost fails it, unless the test asks. */
+function newWriter(target: string, options: Partial<LineWriterOptions> = {}): LineWriter {
+  return new LineWriter(target, {
+    isPrompt: false,
+    maxBytes: MAX_BYTES,
+    onLost: (lines, reason) => assert.fail(`${lines} lines lost: ${reason}`),
+    onNotReopened: (error) => assert.fail(error),
+    ...options,
+  });
+}
 
 function ended(writer: LineWriter): Promise<void> {
   return new Promise((resolve) => writer.end(resolve));
@@ -41,10 +53,28 @@ function watchWrites(t: TestContext): readonly number[] {
   return sizes;
 }
 
+/** A FIFO, and what has come out of it since the last look. */
+function fifo(t: TestContext): { readonly path: string; readonly read: () => string } {
+  const path = newPath();
+  execFileSync("mkfifo", [path]);
+  const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  t.after(() => closeSync(reader));
+  const buffer = Buffer.alloc(128 * 1024);
+  const read = (): string => {
+    try {
+      return buffer.toString("utf8", 0, fs.readSync(reader, buffer));
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, "EAGAIN");
+      return "";
+    }
+  };
+  return { path, read };
+}
+
 describe("the line writer", () => {
   it("writes lines in order, those of one turn of the event loop at once", async (t) => {
     const path = newPath();
-    const writer = new LineWriter(path, noError);
+    const writer = newWriter(path);
     const sizes = watchWrites(t);
     for (const line of ["one", "two é", "three"]) writer.write(line);
     await ended(writer);
@@ -55,18 +85,19 @@ describe("the line writer", () => {
   it("adds to what the file holds", async () => {
     const path = newPath();
     for (const line of ["first", "second"]) {
-      const writer = new LineWriter(path, noError);
+      const writer = newWriter(path);
       writer.write(line);
       await ended(writer);
     }
     assert.equal(readFileSync(path, "utf8"), "first\nsecond\n");
   });
 
-  it("writes to stdout for -", async () => {
+  it("writes to stdout", async () => {
     const module = JSON.stringify(import.meta.resolve("../../../src/logging/line-writer.ts"));
     const program = `
       const { LineWriter } = await import(${module});
-      const writer = new LineWriter("-", console.error);
+      const options = { isPrompt: false, maxBytes: 1e6, onLost: console.error, onNotReopened: console.error };
+      const writer = new LineWriter(1, options);
       writer.write("to stdout");
       writer.reopen();
       writer.end(() => process.exit(0));`;
@@ -76,7 +107,7 @@ describe("the line writer", () => {
 
   it("keeps lines that come during a write for the next one, in order", async (t) => {
     const path = newPath();
-    const writer = new LineWriter(path, noError);
+    const writer = newWriter(path);
     const { write } = fs;
     const { promise: isWriting, resolve } = Promise.withResolvers<() => void>();
     const restore = replaceFs(t, "write", (...args: Write) => resolve(() => write(...args)));
@@ -92,7 +123,7 @@ describe("the line writer", () => {
 
   it("goes on where the system has written a part only", async (t) => {
     const path = newPath();
-    const writer = new LineWriter(path, noError);
+    const writer = newWriter(path);
     const { write } = fs;
     replaceFs(t, "write", (...[fd, bytes, from, length, at, callback]: Write) =>
       write(fd, bytes, from, Math.min(length, 3), at, callback),
@@ -102,73 +133,124 @@ describe("the line writer", () => {
     assert.equal(readFileSync(path, "utf8"), "longer than three bytes\n");
   });
 
-  it("waits for a pipe that is full, also for one that does not block", async (t) => {
-    const path = newPath();
-    execFileSync("mkfifo", [path]);
-    const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    t.after(() => closeSync(reader));
-    const writer = new LineWriter(path, noError);
-    const { write } = fs;
-    let isFull = true;
-    replaceFs(t, "write", (...args: Write) => {
-      if (!isFull) return write(...args);
-      isFull = false;
-      return setImmediate(() => args[5](systemError("EAGAIN"), 0));
-    });
-    writer.write("line");
+  it("waits for a pipe that is full, without blocking", async (t) => {
+    const { path, read } = fifo(t);
+    const writer = newWriter(path);
+    const line = "x".repeat(4095);
+    for (let nr = 0; nr < 20; nr++) writer.write(line);
+    await turn();
+    assert.equal(read(), `${line}\n`.repeat(16), "as much as a pipe holds");
     await ended(writer);
-    const read = Buffer.alloc(100);
-    assert.equal(read.toString("utf8", 0, fs.readSync(reader, read)), "line\n");
+    assert.equal(read(), `${line}\n`.repeat(4));
   });
 
   it("gives a pipe whole lines, in pieces that no other writer can tear", async (t) => {
-    const path = newPath();
-    execFileSync("mkfifo", [path]);
-    const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-    t.after(() => closeSync(reader));
-    const writer = new LineWriter(path, noError);
-    const sizes = watchWrites(t);
+    const { path, read } = fifo(t);
+    const writer = newWriter(path);
+    const sizes: number[] = [];
+    const { writeSync } = fs;
+    replaceFs(t, "writeSync", (fd: number, bytes: Uint8Array, from: number, length: number) => {
+      sizes.push(length);
+      return writeSync(fd, bytes, from, length);
+    });
     const lines = Array.from({ length: 100 }, (_, nr) => `${nr} `.padEnd(99, "x"));
     lines.splice(50, 0, "long".repeat(1500));
     for (const line of lines) writer.write(line);
     await ended(writer);
     assert.deepEqual(sizes, [4000, 1000, 6001, 4000, 1000]);
-    const read = Buffer.alloc(20_000);
-    assert.equal(read.toString("utf8", 0, fs.readSync(reader, read)), `${lines.join("\n")}\n`);
+    assert.equal(read(), `${lines.join("\n")}\n`);
   });
 
-  it("says what cannot be written, and goes on with the next lines", async (t) => {
+  for (const isPrompt of [false, true]) {
+    it(`keeps lines for a reader that sleeps, then drops and counts them (prompt: ${isPrompt})`, async (t) => {
+      const { path, read } = fifo(t);
+      const lost: [number, string][] = [];
+      const writer = newWriter(path, { isPrompt, onLost: (...loss) => lost.push(loss) });
+      const line = "x".repeat(1023);
+      const turns = 8;
+      for (let nr = 0; nr < turns; nr++) {
+        for (let more = 0; more < 512; more++) writer.write(line);
+        await turn();
+      }
+      assert.deepEqual(lost, [], "nothing is said while it sleeps");
+      let arrived = "";
+      while (lost.length === 0) {
+        arrived += read();
+        await turn();
+      }
+      const isEnded = ended(writer);
+      let isOver = false;
+      void isEnded.then(() => {
+        isOver = true;
+      });
+      while (!isOver) {
+        arrived += read();
+        await turn();
+      }
+      arrived += read();
+      const lines = arrived.split("\n").slice(0, -1);
+      assert.ok(
+        lines.every((each) => each === line),
+        "whole lines",
+      );
+      assert.ok(arrived.length < 2 * MAX_BYTES, `${arrived.length} bytes were kept`);
+      assert.deepEqual(lost, [[turns * 512 - lines.length, `'${path}' does not keep up`]]);
+    });
+  }
+
+  it("says at once what the system refuses, then once a second at most, and goes on with the next lines", async (t) => {
     const path = newPath();
-    const errors: Error[] = [];
-    const writer = new LineWriter(path, (error) => errors.push(error));
+    const lost: [number, string][] = [];
+    const writer = newWriter(path, { onLost: (...loss) => lost.push(loss) });
+    let refused = 0;
     const restore = replaceFs(t, "write", (...args: Write) => {
+      refused++;
       setImmediate(() => args[5](systemError("ENOSPC"), 0));
     });
     writer.write("lost");
-    while (errors.length === 0) await turn();
+    writer.write("lost too");
+    while (lost.length === 0) await turn();
+    assert.deepEqual(lost, [[2, "ENOSPC: so says the test"]]);
+    while (refused < 3) {
+      writer.write("lost quietly");
+      await turn();
+    }
     restore();
     writer.write("kept");
     await ended(writer);
-    assert.deepEqual(
-      errors.map((error) => (error as NodeJS.ErrnoException).code),
-      ["ENOSPC"],
-    );
-    assert.equal(readFileSync(path, "utf8"), "kept\n");
+    assert.equal(lost.length, 1);
+    assert.match(readFileSync(path, "utf8"), /^(lost quietly\n)*kept\n$/);
+  });
+
+  it("begins a line of its own after one that the system has refused to finish", async (t) => {
+    const path = newPath();
+    const writer = newWriter(path, { isPrompt: true, onLost: () => {} });
+    const { writeSync } = fs;
+    let calls = 0;
+    const restore = replaceFs(t, "writeSync", (fd: number, bytes: Uint8Array, from: number) => {
+      if (calls++ > 0) throw systemError("ENOSPC");
+      return writeSync(fd, bytes, from, 4);
+    });
+    writer.write("torn off");
+    restore();
+    writer.write("whole");
+    await ended(writer);
+    assert.equal(readFileSync(path, "utf8"), "torn\nwhole\n");
   });
 
   it("must be able to open its file at the start", () => {
-    assert.throws(() => new LineWriter(join(ROOT, "nowhere", "access.log"), noError), { code: "ENOENT" });
+    assert.throws(() => newWriter(join(ROOT, "nowhere", "access.log")), { code: "ENOENT" });
   });
 });
 
 describe("the end of the line writer", () => {
   it("comes at once when there is nothing to write", async () => {
-    await ended(new LineWriter(newPath(), noError));
+    await ended(newWriter(newPath()));
   });
 
   it("waits for what is being written, and for what came after it", async (t) => {
     const path = newPath();
-    const writer = new LineWriter(path, noError);
+    const writer = newWriter(path);
     const { write } = fs;
     const { promise: isWriting, resolve } = Promise.withResolvers<() => void>();
     const restore = replaceFs(t, "write", (...args: Write) => resolve(() => write(...args)));
@@ -183,8 +265,8 @@ describe("the end of the line writer", () => {
   });
 
   it("comes also when the last lines cannot be written", async (t) => {
-    const errors: Error[] = [];
-    const writer = new LineWriter(newPath(), (error) => errors.push(error));
+    const errors: string[] = [];
+    const writer = newWriter(newPath(), { onLost: (_, reason) => errors.push(reason) });
     replaceFs(t, "write", (...args: Write) => {
       setImmediate(() => args[5](systemError("ENOSPC"), 0));
     });
@@ -194,10 +276,19 @@ describe("the end of the line writer", () => {
   });
 });
 
+describe("the end with a reader that sleeps", () => {
+  it("comes in time", async (t) => {
+    const { path } = fifo(t);
+    const writer = newWriter(path, { onLost: () => {} });
+    for (let nr = 0; nr < 100; nr++) writer.write("x".repeat(4000));
+    await ended(writer);
+  });
+});
+
 describe("after log rotation", () => {
   it("the next lines go to the new file", async () => {
     const path = newPath();
-    const writer = new LineWriter(path, noError);
+    const writer = newWriter(path);
     writer.write("old");
     await turn();
     await turn();
@@ -214,7 +305,7 @@ describe("after log rotation", () => {
     it(`no line is lost, torn or out of order under load (seed ${seed})`, async () => {
       const random = new Random(seed);
       const path = newPath();
-      const writer = new LineWriter(path, noError);
+      const writer = newWriter(path, { maxBytes: Number.POSITIVE_INFINITY });
       const written: string[] = [];
       let rotations = 0;
       while (rotations < 15) {
@@ -240,7 +331,7 @@ describe("after log rotation", () => {
   it("the old file is written on when the new one cannot be opened", async () => {
     const path = newPath();
     const errors: Error[] = [];
-    const writer = new LineWriter(path, (error) => errors.push(error));
+    const writer = newWriter(path, { onNotReopened: (error) => errors.push(error) });
     const moved = `${dirname(path)}-moved`;
     renameSync(dirname(path), moved);
     writer.reopen();

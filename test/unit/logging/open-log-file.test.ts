@@ -6,7 +6,6 @@ import {
   constants,
   existsSync,
   linkSync,
-  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -171,17 +170,17 @@ describe("a log file", () => {
     closeLogFile(reader);
   });
 
-  it("may be a standard stream that cannot be opened by its name", () => {
+  it("may be a standard stream that cannot be opened by its name, also for root in a directory of the user", () => {
     const module = JSON.stringify(import.meta.resolve("../../../src/logging/open-log-file.ts"));
-    mkdirSync(join(ours, "logs"));
-    symlinkSync("/dev/stdout", join(ours, "logs/log"));
+    symlinkSync("/dev/stdout", join(theirs, "log"));
     const program = `
       const { openLogFile } = await import(${module});
-      process.stdout.write(["/dev/stdout", "/dev/stderr", process.argv[1]].map((path) => openLogFile(path)).join());`;
+      const identity = ${NEEDS_ROOT === false ? JSON.stringify(IDENTITY) : null};
+      process.stdout.write(["/dev/stdout", "/dev/stderr", process.argv[1]].map((path) => openLogFile(path, identity)).join());`;
     // Its pipes are sockets.
     const { stdout, stderr } = spawnSync(process.execPath, [
       ...["--input-type=module", "-e", program],
-      join(ours, "logs/log"),
+      join(theirs, "log"),
     ]);
     assert.equal(stdout.toString(), "1,2,1", stderr.toString());
   });

@@ -94,6 +94,7 @@ export function gatewaySettings({ settings, resolved }: Loaded): GatewaySettings
     limit_request_line: resolved.requestLimits.limit_request_line,
     limit_request_fields: resolved.requestLimits.limit_request_fields,
     limit_request_field_size: resolved.requestLimits.limit_request_field_size,
+    limit_request_head: resolved.requestLimits.limit_request_head,
     limit_request_body: settings.limit_request_body,
     permit_obsolete_folding: settings.permit_obsolete_folding,
     strip_header_spaces: settings.strip_header_spaces,

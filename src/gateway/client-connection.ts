@@ -4,7 +4,8 @@
  *   (proxy ──▶) head ──▶ body ──▶ reply ──▶ head …        and from anywhere: ──▶ lingering ──▶ closed
  *
  * Rules: one request at a time is with a worker; what a client sends ahead (pipelining) waits here, and when that is
- * much, the socket waits. After a refused request nothing the client sends is read as a request again.
+ * much, the socket waits. What a request holds before it is complete is made known to the gateway, which may have it given
+ * up. After a refused request nothing the client sends is read as a request again.
  *
  * Runs in: gateway.
  */
@@ -16,8 +17,10 @@ import { FileSender } from "./file-sender.ts";
 import type { Provenance } from "./forwarded.ts";
 import type { FrequentLine } from "./frequent-lines.ts";
 import type { Gateway, GatewayListener } from "./gateway.ts";
+import type { Holder } from "./held-bytes.ts";
 import { ChunkedReader } from "./http1/chunked-reader.ts";
 import { errorResponse } from "./http1/error-page.ts";
+import { KeptBytes } from "./http1/kept-bytes.ts";
 import { ProtocolError } from "./http1/protocol-error.ts";
 import { expectsContinue, requestFraming, wantsKeepAlive } from "./http1/request-framing.ts";
 import { type RequestHead, RequestHeadReader } from "./http1/request-head.ts";
@@ -36,14 +39,22 @@ const ENDED_CLIENT_MS = 1_000;
 /** Bytes of requests sent ahead before the socket waits. */
 const AHEAD_BYTES = 64 * 1024;
 
+/** About what a field takes besides its text, a line of its own in the heap. */
+const FIELD_BYTES = 96;
+
 /** All clients' bytes are read into it, one after the other: what is to be kept is copied. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(128 * 1024);
+
+/** Smaller chunks of one read are handed on together: each alone would cost more than its bytes. */
+const SMALL_CHUNK_BYTES = 256;
+const SMALL_CHUNKS = Buffer.allocUnsafeSlow(READ_BUFFER.length);
+let smallChunksLength = 0;
 
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
 type State = "proxy" | "head" | "body" | "reply" | "lingering";
 
-export class ClientConnection implements ClientSide {
+export class ClientConnection implements ClientSide, Holder {
   readonly #gateway: Gateway;
   readonly #listener: GatewayListener;
   readonly #socket: Socket;
@@ -65,8 +76,12 @@ export class ClientConnection implements ClientSide {
   /** Body bytes still to come; -1: chunked. */
   #bodyRemaining = 0;
   #chunked: ChunkedReader | null = null;
-  #ahead: Buffer[] = [];
-  #aheadBytes = 0;
+  readonly #ahead = new KeptBytes();
+  /** What was sent ahead had to be given up, so the response in work is the last. */
+  #isAheadLost = false;
+  /** Bytes, as the gateway knows them: of an unfinished head; of an unfinished body, or sent ahead. */
+  #heldHead = 0;
+  #heldBody = 0;
   #isReading = false;
   /** When it has ended its side, which is how a client leaves, but it may also still read; infinite before. */
   #clientEndedMs = Number.POSITIVE_INFINITY;
@@ -113,14 +128,16 @@ export class ClientConnection implements ClientSide {
   // -- reading ----------------------------------------------------------------------------------------------
 
   #onData(bytes: Buffer): void {
-    if (this.#state === "reply") this.#keepAhead(bytes);
-    else if (this.#state !== "lingering") this.#read(bytes);
+    if (this.#state === "reply") {
+      this.#keepAhead(bytes);
+      this.#tellHeld();
+    } else if (this.#state !== "lingering") this.#read(bytes);
   }
 
   #keepAhead(bytes: Buffer): void {
-    this.#ahead.push(Buffer.from(bytes));
-    this.#aheadBytes += bytes.length;
-    if (this.#aheadBytes > AHEAD_BYTES) this.#socket.pause();
+    if (this.#isAheadLost) return;
+    this.#ahead.append(bytes, 0, bytes.length);
+    if (this.#ahead.length > AHEAD_BYTES) this.#socket.pause();
   }
 
   #read(bytes: Buffer): void {
@@ -138,6 +155,7 @@ export class ClientConnection implements ClientSide {
     this.#isReading = false;
     if (offset >= 0 && offset < bytes.length && this.#state === "reply")
       this.#keepAhead(bytes.subarray(offset));
+    this.#tellHeld();
   }
 
   #readProxyHeader(reader: ProxyHeaderReader, bytes: Buffer): number {
@@ -211,15 +229,32 @@ export class ClientConnection implements ClientSide {
   }
 
   #newChunkedReader(): ChunkedReader {
-    return new ChunkedReader(this.#gateway.headRules, (bytes, start, end) =>
-      this.#onBody(bytes.subarray(start, end)),
-    );
+    return new ChunkedReader(this.#gateway.headRules, (bytes, start, end) => {
+      if (end - start <= SMALL_CHUNK_BYTES) {
+        this.#gatherChunk(bytes, start, end);
+        return;
+      }
+      this.#handOnChunks();
+      this.#onBody(bytes.subarray(start, end));
+    });
+  }
+
+  #gatherChunk(bytes: Buffer, start: number, end: number): void {
+    if (smallChunksLength + end - start > SMALL_CHUNKS.length) this.#handOnChunks();
+    for (let at = start; at < end; at++) SMALL_CHUNKS[smallChunksLength++] = bytes[at] as number;
+  }
+
+  #handOnChunks(): void {
+    const length = smallChunksLength;
+    smallChunksLength = 0;
+    if (length > 0) this.#onBody(SMALL_CHUNKS.subarray(0, length));
   }
 
   #readBody(bytes: Buffer, offset: number): number {
-    this.#deadlineMs = monotonicMs() + this.#gateway.bodyTimeoutMs;
     if (this.#chunked !== null) {
+      smallChunksLength = 0; // a refused body may have left some
       const next = this.#chunked.read(bytes, offset);
+      this.#handOnChunks();
       if (next >= 0) this.#endBody();
       return next;
     }
@@ -230,7 +265,9 @@ export class ClientConnection implements ClientSide {
     return end;
   }
 
+  /** Only these bytes are progress: chunk sizes, their extensions and trailers can be made to drip for long. */
   #onBody(part: Uint8Array): void {
+    this.#deadlineMs = monotonicMs() + this.#gateway.bodyTimeoutMs;
     const exchange = this.#exchange as HttpExchange;
     if (exchange.body.length + part.length > this.#gateway.limit_request_body) throw bodyTooLarge();
     if (exchange.body.append(part, () => this.#onSpooled())) return;
@@ -293,7 +330,7 @@ export class ClientConnection implements ClientSide {
 
   /** Asked when the response begins: a stop may have come since the request was read. */
   get keepsAlive(): boolean {
-    return this.#gateway.keepsAlive;
+    return this.#gateway.keepsAlive && !this.#isAheadLost;
   }
 
   get isFull(): boolean {
@@ -308,21 +345,20 @@ export class ClientConnection implements ClientSide {
     this.#gateway.logAccess(exchange);
     this.#exchange = null;
     this.#client = this.#peer;
-    if (close || (this.#clientEndedMs < Number.POSITIVE_INFINITY && this.#aheadBytes === 0)) {
+    const isLeft = this.#clientEndedMs < Number.POSITIVE_INFINITY && this.#ahead.length === 0;
+    if (close || isLeft || this.#isAheadLost) {
       this.#linger();
       return;
     }
     this.#state = "head";
     this.#deadlineMs = monotonicMs() + this.#gateway.keepaliveMs;
-    if (this.#aheadBytes > 0) this.#readAhead();
+    if (this.#ahead.length > 0) this.#readAhead();
   }
 
   /** Goes on with what was sent ahead; not from inside `#read`, which does so itself. */
   #readAhead(): void {
     if (this.#isReading) throw new Error("a reply came while its request was being read");
-    const bytes = this.#ahead.length === 1 ? (this.#ahead[0] as Buffer) : Buffer.concat(this.#ahead);
-    this.#ahead = [];
-    this.#aheadBytes = 0;
+    const bytes = this.#ahead.take();
     this.#socket.resume();
     this.#read(bytes);
   }
@@ -390,13 +426,59 @@ export class ClientConnection implements ClientSide {
     this.refuse(errorResponse(507, "The server cannot store the request body now."));
   }
 
+  // -- memory -----------------------------------------------------------------------------------------------
+
+  /** Of a request that is complete in one read, nothing is held. */
+  #tellHeld(): void {
+    const head = this.#state === "head" ? this.#headReader.heldBytes : 0;
+    if (head !== this.#heldHead) {
+      this.#heldHead = head;
+      this.#gateway.heldHeads.set(this, head);
+    }
+    const body = this.#state === "body" ? this.#heldByBody() : this.#ahead.capacity;
+    if (body !== this.#heldBody) {
+      this.#heldBody = body;
+      this.#gateway.heldBodies.set(this, body);
+    }
+  }
+
+  /** With the head, which waits for the body. */
+  #heldByBody(): number {
+    const { head, body } = this.#exchange as HttpExchange;
+    let held = head.target.length + body.heldBytes + (this.#chunked?.heldBytes ?? 0);
+    for (const { value } of head.fields) held += FIELD_BYTES + value.length;
+    return held;
+  }
+
+  shed(): void {
+    this.#gateway.logOften("shed", "Unfinished requests take too much memory; gave up one of the oldest");
+    if (this.#state === "reply") {
+      // The client may send it again: it has no answer (RFC 9112 section 9.3.2).
+      this.#isAheadLost = true;
+      this.#ahead.clear();
+      this.#tellHeld();
+      return;
+    }
+    if (this.#exchange !== null) {
+      this.#exchange.status = 503;
+      this.#exchange.body.discard();
+    }
+    this.refuse(errorResponse(503, "The server holds too many unfinished requests.", ["Retry-After: 1"]));
+  }
+
+  #forgetUnfinished(): void {
+    this.#ahead.clear();
+    this.#headReader.reset();
+    this.#chunked = null;
+    this.#tellHeld();
+  }
+
   // -- the end ----------------------------------------------------------------------------------------------
 
   /** No more requests; what was written still reaches the client, then the connection closes. */
   #linger(): void {
     this.#state = "lingering";
-    this.#ahead = [];
-    this.#aheadBytes = 0;
+    this.#forgetUnfinished();
     this.#deadlineMs = monotonicMs() + LINGER_MS;
     this.#socket.resume();
     this.#outbox.end();
@@ -449,6 +531,8 @@ export class ClientConnection implements ClientSide {
   }
 
   #onClose(): void {
+    this.#state = "lingering";
+    this.#forgetUnfinished();
     const exchange = this.#exchange;
     this.#exchange = null;
     if (exchange !== null) {

@@ -108,8 +108,8 @@ export class EnvironWriter {
 
   /** On a Unix socket the server's name is what the client calls it, and without that the path, as in Gunicorn. */
   #writeUnixServer(fields: readonly Field[], listener: ListenerInfo, scheme: string): void {
-    const host = fields.find((field) => field.name === HOST)?.value ?? "";
-    const { name, port } = host === "" ? { name: listener.host, port: "" } : splitHost(host, scheme);
+    const host = fields.find((field) => field.name === HOST)?.value;
+    const { name, port } = host === undefined ? { name: listener.host, port: "" } : splitHost(host, scheme);
     this.#writer.key(KEYS.serverName);
     this.#writer.string(name);
     this.#writer.key(KEYS.serverPort);
@@ -152,10 +152,12 @@ function isSameKey(a: FieldName, b: FieldName): boolean {
   return a.environKey === b.environKey;
 }
 
+/** `host` is valid; its port may be empty, SERVER_PORT never is. */
 function splitHost(host: string, scheme: string): { name: string; port: string } {
   const colon = host.lastIndexOf(":");
-  if (colon > host.lastIndexOf("]")) return { name: host.slice(0, colon), port: host.slice(colon + 1) };
-  return { name: host, port: scheme === "https" ? "443" : "80" };
+  const nameEnd = colon > host.lastIndexOf("]") ? colon : host.length;
+  const port = host.slice(nameEnd + 1) || (scheme === "https" ? "443" : "80");
+  return { name: host.slice(0, nameEnd), port };
 }
 
 /** RFC 3986 §2.1, to latin-1; what is no valid escape stays, as in Python. */

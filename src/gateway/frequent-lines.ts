@@ -13,6 +13,10 @@ const KINDS = {
     summary: (count) => `No worker was free for ${count} more request(s); answered 503`,
   },
   full: { level: "warning", summary: (count) => `All connections were in use ${count} more time(s)` },
+  shed: {
+    level: "warning",
+    summary: (count) => `Unfinished requests take too much memory; gave up ${count} more of the oldest`,
+  },
   bodyNotStored: {
     level: "error",
     summary: (count) => `${count} more request bod${count === 1 ? "y" : "ies"} not stored`,

@@ -6,6 +6,7 @@
 import type { Server } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { getHeapStatistics } from "node:v8";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { LogSettings } from "../logging/log-settings.ts";
 import type { Logs } from "../logging/logs.ts";
@@ -23,6 +24,7 @@ import type { HttpExchange } from "./exchange.ts";
 import { ForwardedPolicy } from "./forwarded.ts";
 import { type FrequentLine, type FrequentLines, frequentLines } from "./frequent-lines.ts";
 import { HealthPages } from "./health-pages.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { forbiddenProxyRequest } from "./http1/protocol-error.ts";
 import type { HeadRules, RequestHead } from "./http1/request-head.ts";
 import type { OutboxEvents } from "./outbox.ts";
@@ -36,6 +38,11 @@ import { WorkerStreams } from "./worker-stream.ts";
 
 /** How exactly deadlines of idle and slow clients are kept, ms. One look at all of them costs less than timers. */
 const SWEEP_MS = 250;
+
+/** What unfinished heads may hold together: 512 of the largest, thousands of usual ones. Less where the heap is small. */
+const HELD_HEADS_BYTES = 64 * 1024 * 1024;
+/** Of V8's limit on the heap, what unfinished requests may hold; the limit is 192 MB above --max-old-space-size. */
+const HELD_SHARE = 1 / 8;
 
 export interface GatewayListener {
   readonly info: ListenerInfo;
@@ -57,6 +64,10 @@ export class Gateway {
   readonly nextSpoolPath: () => string;
   readonly maybeReserve: BodyStorage["maybeReserve"];
   readonly outboxEvents: OutboxEvents;
+  /** What connections hold of heads that are not complete. */
+  readonly heldHeads: HeldBytes;
+  /** And of requests whose bodies are not complete, or that were sent ahead. */
+  readonly heldBodies: HeldBytes;
   readonly #proxies: PeerList;
   readonly #settings: GatewaySettings;
   readonly #runDirectory: string;
@@ -109,6 +120,11 @@ export class Gateway {
     this.headerTimeoutMs = settings.header_timeout * 1e3 || Number.POSITIVE_INFINITY;
     this.bodyTimeoutMs = settings.body_timeout * 1e3 || Number.POSITIVE_INFINITY;
     this.writeTimeoutMs = settings.write_timeout * 1e3 || Number.POSITIVE_INFINITY;
+    const share = getHeapStatistics().heap_size_limit * HELD_SHARE;
+    // One request is never too much.
+    const oneRequest = 4 * settings.limit_request_head;
+    this.heldHeads = new HeldBytes(Math.max(oneRequest, Math.min(HELD_HEADS_BYTES, share)));
+    this.heldBodies = new HeldBytes(Math.max(oneRequest, share));
     let spooled = 0;
     this.nextSpoolPath = () => join(spoolDirectory, `${age}-${++spooled}`);
     this.maybeReserve = (bytes) => this.#queue.maybeReserve(bytes);

@@ -2,10 +2,13 @@
  * Collects one request's body before a worker is asked for: in memory while it is small, in the arena up to some MB,
  * and else in a spool file.
  *
+ * Rules: in memory a body takes at most 1.25 times what has arrived of it, however small the pieces were.
+ *
  * Runs in: gateway.
  */
 import type { BodyPlace } from "../queue/body-place.ts";
 import { BODY_INLINE, BODY_NONE, BODY_SPOOLED, BODY_STORED } from "../queue/layout.ts";
+import { KeptBytes } from "./http1/kept-bytes.ts";
 import { SpoolFile } from "./spool-file.ts";
 
 /** Larger bodies are not part of the record. With its head, such a body fits one segment of the arena. */
@@ -24,7 +27,10 @@ export class RequestBody {
   length = 0;
   readonly #storage: BodyStorage;
   readonly #expectedBytes: number;
-  #parts: Uint8Array[] = [];
+  /** A body that came as a whole. */
+  #whole: Buffer | null = null;
+  /** One that comes in pieces. */
+  #kept: KeptBytes | null = null;
   #place: BodyPlace | null = null;
   #spool: SpoolFile | null = null;
 
@@ -39,7 +45,7 @@ export class RequestBody {
     this.length += bytes.length;
     if (this.#spool !== null) return this.#spool.write(bytes, onDrained);
     if (this.#place === null && this.length <= INLINE_BODY_BYTES) {
-      this.#parts.push(Buffer.from(bytes));
+      this.#keep(bytes);
       return true;
     }
     return this.#isStored(bytes) || this.#beginSpool().write(bytes, onDrained);
@@ -60,7 +66,14 @@ export class RequestBody {
   /** What stands in the record: the body, or where it is. */
   get record(): readonly Uint8Array[] {
     if (this.#spool !== null) return [Buffer.from(this.#spool.path)];
-    return this.#place === null ? this.#parts : [this.#place.pointer];
+    if (this.#place !== null) return [this.#place.pointer];
+    const memory = this.#inMemory;
+    return memory === null ? [] : [memory];
+  }
+
+  /** Bytes of memory that it takes. */
+  get heldBytes(): number {
+    return (this.#whole?.length ?? 0) + (this.#kept?.capacity ?? 0) + (this.#spool?.heldBytes ?? 0);
   }
 
   get place(): BodyPlace | null {
@@ -69,9 +82,28 @@ export class RequestBody {
 
   /** The body is not needed any more. What is in the arena stays for as long as its record. */
   discard(): void {
-    this.#parts = [];
+    this.#forget();
     if (this.#place?.isQueued === false) this.#place.release();
     this.#spool?.discard();
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (this.length === this.#expectedBytes && this.#kept === null) {
+      // The usual case; it is about to be handed over, so that a place in Node's pool does no harm.
+      this.#whole = Buffer.from(bytes);
+      return;
+    }
+    this.#kept ??= new KeptBytes();
+    this.#kept.append(bytes, 0, bytes.length);
+  }
+
+  get #inMemory(): Buffer | null {
+    return this.#whole ?? this.#kept?.buffer.subarray(0, this.#kept.length) ?? null;
+  }
+
+  #forget(): void {
+    this.#whole = null;
+    this.#kept = null;
   }
 
   /** Whether the bytes are in the arena now. */
@@ -81,7 +113,9 @@ export class RequestBody {
       if (this.#place === null) return false;
     }
     try {
-      for (; this.#parts[0] !== undefined; this.#parts.shift()) this.#place.append(this.#parts[0]);
+      const memory = this.#inMemory;
+      if (memory !== null) this.#place.append(memory);
+      this.#forget();
       this.#place.append(bytes);
       return true;
     } catch (error) {
@@ -94,8 +128,9 @@ export class RequestBody {
     const spool = new SpoolFile(this.#storage.spoolPath(), (error) => this.#storage.onSpoolError(error));
     this.#spool = spool;
     if (this.#place !== null) spool.write(this.#place.content(), () => {});
-    for (const part of this.#parts) spool.write(part, () => {});
-    this.#parts = [];
+    const memory = this.#inMemory;
+    if (memory !== null) spool.write(memory, () => {});
+    this.#forget();
     this.#place?.release();
     this.#place = null;
     return spool;

@@ -7,13 +7,18 @@
  * Runs in: gateway.
  */
 import { createWriteStream, unlink, type WriteStream } from "node:fs";
+import { KeptBytes } from "./http1/kept-bytes.ts";
 
 /** Bytes that may wait for the disk before the client is made to wait. */
-const PENDING_BYTES = 1024 * 1024;
+const PENDING_BYTES = 256 * 1024;
+
+/** Smaller pieces are gathered up to this size while the disk is busy: each write that waits takes some hundred bytes. */
+const GATHERED_BYTES = 16 * 1024;
 
 export class SpoolFile {
   readonly path: string;
   readonly #stream: WriteStream;
+  readonly #gathered = new KeptBytes();
   #failed = false;
   #discarded = false;
   /** The client that waits for the disk. */
@@ -36,13 +41,16 @@ export class SpoolFile {
   /** Takes a copy. Returns false when the client should wait for `onDrained`. */
   write(bytes: Uint8Array, onDrained: () => void): boolean {
     if (this.#failed || this.#discarded) return true;
-    const hasRoom = this.#stream.write(Buffer.from(bytes));
+    if (bytes.length < GATHERED_BYTES && this.#stream.writableLength > 0) this.#gather(bytes);
+    else this.#writeNow(bytes);
+    const hasRoom = !this.#stream.writableNeedDrain;
     if (!hasRoom) this.#onDrained = onDrained;
     return hasRoom;
   }
 
   /** `onComplete` is called when every byte is in the file. */
   end(onComplete: () => void): void {
+    this.#writeGathered();
     this.#stream.end((error?: Error | null) => {
       // A stream that is ending reports no more that it has drained.
       this.#drained();
@@ -55,8 +63,31 @@ export class SpoolFile {
   discard(): void {
     if (this.#discarded) return;
     this.#discarded = true;
+    this.#gathered.clear();
     if (this.#stream.closed) this.#unlink();
     else this.#stream.destroy();
+  }
+
+  /** Bytes of memory that wait for the disk. */
+  get heldBytes(): number {
+    return this.#gathered.capacity + this.#stream.writableLength;
+  }
+
+  #gather(bytes: Uint8Array): void {
+    this.#gathered.append(bytes, 0, bytes.length);
+    if (this.#gathered.length >= GATHERED_BYTES) this.#writeGathered();
+  }
+
+  #writeNow(bytes: Uint8Array): void {
+    this.#writeGathered();
+    this.#stream.write(Buffer.from(bytes), () => {
+      if (this.#stream.writableLength === 0) this.#writeGathered();
+    });
+  }
+
+  #writeGathered(): void {
+    const bytes = this.#gathered.take();
+    if (bytes.length > 0 && !this.#failed && !this.#discarded) this.#stream.write(bytes);
   }
 
   #drained(): void {

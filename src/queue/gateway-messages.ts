@@ -16,6 +16,8 @@ export interface GatewaySettings extends LogSettings {
   readonly limit_request_line: number;
   readonly limit_request_fields: number;
   readonly limit_request_field_size: number;
+  /** Bytes. */
+  readonly limit_request_head: number;
   readonly limit_request_body: number;
   readonly permit_obsolete_folding: boolean;
   readonly strip_header_spaces: boolean;

@@ -16,6 +16,7 @@ import { launchDirectory } from "./launch-directory.ts";
 import { DEFAULT_PROC_NAME } from "./process-naming.ts";
 import type { PythonObject } from "./python-object.ts";
 import { pythonRepr } from "./python-text.ts";
+import { DEFAULT_REQUEST_HEAD } from "./security.ts";
 import type { Origin } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
 import type { Settings } from "./table.ts";
@@ -30,6 +31,8 @@ export interface RequestLimits {
   readonly limit_request_fields: number;
   /** Bytes. */
   readonly limit_request_field_size: number;
+  /** Bytes. */
+  readonly limit_request_head: number;
 }
 
 /** Plain data that survives JSON. */
@@ -180,15 +183,37 @@ export function statsd({ statsd_host, statsd_prefix, dogstatsd_tags }: Settings)
 
 const MAX_REQUEST_LINE = 8190;
 const MAX_REQUEST_FIELDS = 32768;
+const DEFAULT_REQUEST_LINE = 4094;
+const DEFAULT_REQUEST_FIELDS = 100;
 const DEFAULT_FIELD_SIZE = 8190;
+const CRLF_BYTES = 2;
+/** What the gateway takes for no limit, as Gunicorn's C parser does (gateway/http1/request-line.ts). */
+const ENDLESS_REQUEST_LINE = 1024 * 1024;
 
 export function requestLimits(settings: Settings): RequestLimits {
   const fields = settings.limit_request_fields;
-  return {
+  const limits = {
     limit_request_line: Math.min(settings.limit_request_line, MAX_REQUEST_LINE),
     limit_request_fields: fields === 0 ? MAX_REQUEST_FIELDS : Math.min(fields, MAX_REQUEST_FIELDS),
     limit_request_field_size: settings.limit_request_field_size || DEFAULT_FIELD_SIZE,
   };
+  return { ...limits, limit_request_head: requestHeadLimit(settings.limit_request_head, limits) };
+}
+
+/**
+ * An operator who raises one of Gunicorn's limits wants larger heads, and has not heard of ours: so the default never refuses
+ * what a raised limit permits. A value of its own always counts.
+ */
+function requestHeadLimit(given: number, limits: Omit<RequestLimits, "limit_request_head">): number {
+  const line = limits.limit_request_line || ENDLESS_REQUEST_LINE;
+  const isRaised =
+    line > DEFAULT_REQUEST_LINE ||
+    limits.limit_request_fields > DEFAULT_REQUEST_FIELDS ||
+    limits.limit_request_field_size > DEFAULT_FIELD_SIZE;
+  // An empty line may stand in front, and one stands at the end.
+  const permitted = line + limits.limit_request_fields * limits.limit_request_field_size + 3 * CRLF_BYTES;
+  if (given === 0) return permitted;
+  return given === DEFAULT_REQUEST_HEAD && isRaised ? Math.max(given, permitted) : given;
 }
 
 /** Throws SettingsError. */

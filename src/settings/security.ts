@@ -9,6 +9,8 @@
 import { section } from "./setting.ts";
 import { positiveInt } from "./validators.ts";
 
+export const DEFAULT_REQUEST_HEAD = 128 * 1024;
+
 export const security = section("Security", {
   /** Bytes, without the CRLF. */
   limit_request_line: {
@@ -35,6 +37,19 @@ export const security = section("Security", {
     type: "int",
     validate: positiveInt,
     default: 8190,
+  },
+  /** Bytes, from the request line to the empty line. Trailer sections have the same limit. */
+  limit_request_head: {
+    summary:
+      "The largest request head, in bytes; larger ones are answered with 431. At its default it grows to what " +
+      "limit_request_line, limit_request_fields and limit_request_field_size allow together when one of these is " +
+      "raised. 0 means no limit but those.",
+    flags: ["--limit-request-head"],
+    metavar: "INT",
+    type: "int",
+    validate: positiveInt,
+    default: DEFAULT_REQUEST_HEAD,
+    own: true,
   },
   /** Bytes. */
   limit_request_body: {

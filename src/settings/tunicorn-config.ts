@@ -279,6 +279,14 @@ export interface TunicornConfig {
    */
   readonly limit_request_field_size?: ConfigValue<"limit_request_field_size">;
   /**
+   * The largest request head, in bytes; larger ones are answered with 431. At its default it grows to what limit_request_line, limit_request_fields and limit_request_field_size allow together when one of these is raised. 0 means no limit but those.
+   *
+   * Default: 131072
+   *
+   * --limit-request-head
+   */
+  readonly limit_request_head?: ConfigValue<"limit_request_head">;
+  /**
    * The largest request body, in bytes; larger ones are answered with 413. 0 means no limit.
    *
    * Default: 0

@@ -36,6 +36,8 @@ interface Case {
   readonly head: readonly string[];
   readonly body?: string;
   readonly differs?: Explanations;
+  /** What differs on a Unix socket besides. */
+  readonly differsOnUnix?: Explanations;
   /** Where `differs` holds; everywhere without it. */
   readonly differsFor?: readonly Peer[];
 }
@@ -66,28 +68,53 @@ const PLAIN: readonly Case[] = [
   { title: "a byte outside of ASCII in the query", head: ["GET /?caf\xe9 HTTP/1.1", HOST] },
   { title: "empty segments in the path", head: ["GET //a//b HTTP/1.1", HOST] },
   { title: "dot segments in the path", head: ["GET /a/../b/./c HTTP/1.1", HOST] },
-  { title: "a fragment", head: ["GET /a?b#c?d HTTP/1.1", HOST] },
+  {
+    title: "a fragment",
+    head: ["GET /a?b#c?d HTTP/1.1", HOST],
+    differs: { answer: "environ: target with a fragment" },
+  },
   { title: "semicolons", head: ["GET /a;p=1?b;c HTTP/1.1", HOST] },
   { title: "a target without a slash", head: ["GET foo HTTP/1.1", HOST] },
-  { title: "an absolute-form target", head: ["GET http://localhost:81/x/y?z HTTP/1.1", HOST] },
   {
-    title: "an absolute-form target with a user, and a scheme in capitals",
-    head: ["GET HTTP://u:p@localhost/x HTTP/1.1", HOST],
+    title: "an absolute-form target",
+    head: ["GET http://localhost:81/x/y?z HTTP/1.1", "Host: localhost:81"],
+  },
+  {
+    title: "an absolute-form target with a scheme in capitals",
+    head: ["GET HTTP://localhost/x HTTP/1.1", HOST],
   },
   { title: "an absolute-form target without a path", head: ["GET http://localhost HTTP/1.1", HOST] },
   {
     title: "an absolute-form target with a query and no path",
     head: ["GET http://localhost?x HTTP/1.1", HOST],
   },
-  {
-    title: "an absolute-form target of another host",
-    head: ["GET http://example.com/environ HTTP/1.1", HOST],
-  },
   { title: "the target * of OPTIONS", head: ["OPTIONS * HTTP/1.1", HOST] },
   { title: "the target * of GET", head: ["GET * HTTP/1.1", HOST] },
   { title: "an authority-form target", head: ["CONNECT localhost:443 HTTP/1.1", HOST] },
   { title: "an uncommon method", head: ["PROPFIND /environ HTTP/1.1", HOST, "Depth: 1"] },
   { title: "a method with a hyphen", head: ["M-SEARCH /environ HTTP/1.1", HOST] },
+];
+
+/** Frameworks have opinions of hosts too. */
+const TARGETS: readonly Case[] = [
+  {
+    title: "an absolute-form target of another host",
+    head: ["GET http://example.com/environ HTTP/1.1", HOST],
+    differs: { HTTP_HOST: "environ: HTTP_HOST beside a target in absolute-form" },
+    differsOnUnix: { SERVER_NAME: "environ: SERVER_NAME on a Unix socket, target in absolute-form" },
+  },
+  ...[
+    ["a user", "GET http://u:p@localhost/x HTTP/1.1", "environ: absolute-form with a user"],
+    ["another scheme", "GET ftp://localhost/x HTTP/1.1", "environ: absolute-form of another scheme"],
+    ["no host", "GET http:///x HTTP/1.1", "environ: absolute-form without a host"],
+    ["a port that is none", "GET http://localhost:x/ HTTP/1.1", "environ: absolute-form with a bad port"],
+    ["no port", "CONNECT localhost HTTP/1.1", "environ: CONNECT without a port"],
+    ["CONNECT", "CONNECT /x HTTP/1.1", "environ: CONNECT of a path"],
+  ].map(([title = "", line = "", answer = ""]) => ({
+    title: `a target with ${title}`,
+    head: [line, HOST],
+    differs: { answer },
+  })),
 ];
 
 const FIELDS: readonly Case[] = [
@@ -236,7 +263,11 @@ const VERSIONS: readonly Case[] = [
     differs: { answer: "environ: no Host in HTTP/1.1" },
   },
   { title: "Host with a port, in capitals", head: ["GET /environ HTTP/1.1", "Host: LocalHost:8080"] },
-  { title: "an empty Host", head: ["GET /environ HTTP/1.1", "Host:"] },
+  {
+    title: "an empty Host",
+    head: ["GET /environ HTTP/1.1", "Host:"],
+    differs: { answer: "environ: empty Host" },
+  },
   {
     title: "Host with an IPv6 address",
     head: ["GET /environ HTTP/1.1", "Host: [::1]"],
@@ -249,8 +280,16 @@ const VERSIONS: readonly Case[] = [
     differs: UNIX_SERVER,
     differsFor: ["unix"],
   },
-  { title: "Host with a space", head: ["GET /environ HTTP/1.1", "Host: a b"] },
-  { title: "Host that is no host", head: ["GET /environ HTTP/1.1", "Host: a/b@c:d"] },
+  {
+    title: "Host with a space",
+    head: ["GET /environ HTTP/1.1", "Host: a b"],
+    differs: { answer: "environ: Host that is no host" },
+  },
+  {
+    title: "Host that is no host",
+    head: ["GET /environ HTTP/1.1", "Host: a/b@c:d"],
+    differs: { answer: "environ: Host that is no host" },
+  },
   { title: "Host twice", head: ["GET /environ HTTP/1.1", HOST, HOST] },
 ];
 
@@ -409,6 +448,7 @@ for (const example of EXAMPLE_NAMES) {
     compareCases(example, ["--env", "SCRIPT_NAME=/x"], MOUNTED));
 }
 const UNTRUSTED_TOO = UNDERSCORES.concat(OUTSIDE_SCRIPT_NAME.map(({ differsFor: _, ...rest }) => rest));
+describe("the environ of targets", () => compareCases("hello", [], TARGETS));
 describe("the environ with header_map dangerous", () =>
   compareCases("hello", ["--header-map", "dangerous"], UNTRUSTED_TOO));
 describe("the environ with header_map refuse", () =>
@@ -536,11 +576,14 @@ function withoutDebugging(page: string): string {
 
 /** When one of them refuses, the two answers are all there is to compare. */
 function comparison(
-  { differs = {}, differsFor = PEERS }: Case,
+  { differs = {}, differsOnUnix = {}, differsFor = PEERS }: Case,
   peer: Peer,
   observed: Both<Observation>,
 ): [Both<Observation>, Explanations] {
-  const own = differsFor.includes(peer) ? differs : {};
+  const own = {
+    ...(differsFor.includes(peer) ? differs : {}),
+    ...(peer === "unix" ? differsOnUnix : {}),
+  };
   const { gunicorn, tunicorn } = observed;
   const bothRecorded = "REQUEST_METHOD" in gunicorn && "REQUEST_METHOD" in tunicorn;
   if (!bothRecorded) {

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { documentedRows, fuzzAgainstOthers, KNOWN_ROWS } from "../fuzz/differential.ts";
 
 /** With it every row occurs. */
-const SEED = 1;
+const SEED = 9;
 const ROUNDS = 4000;
 
 test("all parsers see the same request in the same bytes, or the difference is documented", async () => {

@@ -46,10 +46,21 @@ interface KnownDifference {
 }
 
 const TAKES = /^accepted$/;
+const INVALID_HOST = /invalid Host header/;
+/** Host is one of the fields. */
+const OTHER_HOST = /^accepted with another fields(,keepAlive)?$/;
+const ABSOLUTE_FORM = /^(\r\n)?\S+ https?:\/\//i;
 
 const KNOWN: readonly KnownDifference[] = [
   { row: "parser: no Host in HTTP/1.1", ours: /missing Host/, theirs: TAKES },
   { row: "parser: target that is no URI", ours: /^Invalid Request Line/, theirs: TAKES },
+  { row: "parser: Host that is no host", ours: INVALID_HOST, theirs: TAKES },
+  {
+    row: "parser: Host beside a target in absolute-form",
+    ours: TAKES,
+    theirs: OTHER_HOST,
+    request: ABSOLUTE_FORM,
+  },
   { row: "parser: list in Connection", ours: TAKES, theirs: /^accepted with another keepAlive$/ },
   { row: "parser: end of the connection in a body", ours: /^unfinished$/, theirs: TAKES },
   {
@@ -70,6 +81,18 @@ const KNOWN: readonly KnownDifference[] = [
     request: /HTTP\/1\.0\r\n/,
   },
   { row: "llhttp: no Host in HTTP/1.1", ours: /missing Host/, theirs: TAKES },
+  { row: "llhttp: Host that is no host", ours: INVALID_HOST, theirs: TAKES },
+  {
+    row: "llhttp: Host beside a target in absolute-form",
+    ours: TAKES,
+    theirs: OTHER_HOST,
+    request: ABSOLUTE_FORM,
+  },
+  {
+    row: "llhttp: target that is no URI",
+    ours: /^Invalid Request Line .* HTTP\/1\.\d''$/,
+    theirs: TAKES,
+  },
   { row: "llhttp: no version, or HTTP/0.9", ours: /^Invalid (Request Line|HTTP Version)/, theirs: TAKES },
   { row: "llhttp: CR before the method", ours: /^Invalid Method/, theirs: TAKES },
   { row: "llhttp: number of fields", ours: /limit request headers fields/, theirs: TAKES },
@@ -84,7 +107,6 @@ const KNOWN: readonly KnownDifference[] = [
   { row: "llhttp: blanks in chunk extensions", ours: TAKES, theirs: /INVALID_CHUNK_SIZE|chunk extensions/ },
   { row: "llhttp: version above 1.1", ours: TAKES, theirs: /INVALID_VERSION/ },
   { row: "llhttp: method it does not know", ours: TAKES, theirs: /INVALID_METHOD/ },
-  { row: "llhttp: characters of the target", ours: TAKES, theirs: /INVALID_URL/ },
 ];
 
 /** Gunicorn's parser, in a process of its own. */

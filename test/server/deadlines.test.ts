@@ -93,6 +93,29 @@ describe("body_timeout", () => {
     await server.running.stdout.count(/"POST \/body HTTP\/1\.1" 408 0 /, 4);
   });
 
+  it("is not prolonged by bytes that are not of the body, however often they come", async (t) => {
+    const server = await Server.start(t, ["--body-timeout", "1", "basics"]);
+    const chunked = "POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const cases = [
+      ["", "0"],
+      ["1;", "a"],
+      ["5\r\nhello\r\n1;a=", "b"],
+      ["5\r\nhello\r\n0\r\nX: ", "y"],
+      ["5\r\nhello\r\n0\r\n", "a:b\r\n"],
+    ] as const;
+    const answers = cases.map(async ([begin, drop]) => {
+      const client = await server.connect();
+      client.send(chunked + begin);
+      const dripping = setInterval(() => client.send(drop), 50);
+      const answer = await client.rest();
+      clearInterval(dripping);
+      client.close();
+      return answer;
+    });
+    for (const answer of await Promise.all(answers)) assert.match(answer, /^HTTP\/1\.1 408 /);
+    await server.running.stderr.find(TIMED_OUT);
+  });
+
   it("is for each pause, not for the whole body", async (t) => {
     const server = await Server.start(t, ["--body-timeout", "2", "basics"]);
     const client = await server.connect();

@@ -21,6 +21,12 @@ import {
   invalidChunkSize,
   missingChunkTerminator,
 } from "./protocol-error.ts";
+import { SectionReader } from "./section-reader.ts";
+
+/** Of these, `limit_request_field_size` bounds the size line too, and `limit_request_head` the trailer section. */
+export interface ChunkRules extends FieldRules {
+  readonly limit_request_head: number;
+}
 
 /** Gets the data in order, as `bytes[start, end)`, never empty; `bytes` is the reader's caller's. */
 export type DataSink = (bytes: Buffer, start: number, end: number) => void;
@@ -37,21 +43,20 @@ export class ChunkedReader {
   readonly #sink: DataSink;
   readonly #sizeLine: SizeLine;
   readonly #sizeReader: LineReader;
-  readonly #section: FieldSection;
-  readonly #trailerReader: LineReader;
+  readonly #rules: ChunkRules;
+  /** Null until the last chunk. */
+  #trailers: { readonly section: FieldSection; readonly reader: SectionReader } | null = null;
   #state: State = "size";
   /** Bytes of the current chunk that have not arrived. */
   #remaining = 0;
   /** What stands where the CR after a chunk should. */
   #firstTerminator = 0;
 
-  /** Of the rules, `limit_request_field_size` bounds the size line too. */
-  constructor(rules: FieldRules, sink: DataSink) {
+  constructor(rules: ChunkRules, sink: DataSink) {
     this.#sink = sink;
+    this.#rules = rules;
     this.#sizeLine = new SizeLine(rules.limit_request_field_size);
     this.#sizeReader = new LineReader(this.#sizeLine);
-    this.#section = new FieldSection(rules, FORBIDDEN_TRAILERS);
-    this.#trailerReader = new LineReader(this.#section);
   }
 
   /** Whether the whole body has been read. */
@@ -61,7 +66,12 @@ export class ChunkedReader {
 
   /** Complete once the body is. */
   get trailers(): readonly Field[] {
-    return this.#section.fields;
+    return this.#trailers?.section.fields ?? [];
+  }
+
+  /** Bytes of memory that an unfinished line or trailer section takes. */
+  get heldBytes(): number {
+    return this.#sizeReader.heldBytes + (this.#trailers?.reader.heldBytes ?? 0);
   }
 
   /**
@@ -121,9 +131,15 @@ export class ChunkedReader {
   }
 
   #readTrailers(bytes: Buffer, offset: number, end: number): number {
-    const next = this.#trailerReader.read(bytes, offset, end);
+    this.#trailers ??= this.#newTrailers();
+    const next = this.#trailers.reader.read(bytes, offset, end);
     if (next >= 0) this.#state = "done";
     return next;
+  }
+
+  #newTrailers(): { readonly section: FieldSection; readonly reader: SectionReader } {
+    const section = new FieldSection(this.#rules, FORBIDDEN_TRAILERS);
+    return { section, reader: new SectionReader(section, this.#rules.limit_request_head) };
   }
 }
 

@@ -35,7 +35,6 @@ import {
   trimBlanks,
   trimBlanksAfter,
 } from "./grammar.ts";
-import type { LineConsumer } from "./line-reader.ts";
 import {
   BARE_LF,
   fieldTooLarge,
@@ -44,6 +43,7 @@ import {
   obsoleteFolding,
   tooManyFields,
 } from "./protocol-error.ts";
+import type { SectionConsumer } from "./section-reader.ts";
 
 export interface Field {
   readonly name: FieldName;
@@ -76,21 +76,26 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-export class FieldSection implements LineConsumer {
+export class FieldSection implements SectionConsumer {
   readonly #limitFields: number;
   readonly #limitFieldSize: number;
   readonly #permitFolding: boolean;
   readonly #stripSpaces: boolean;
   readonly #forbidden: ReadonlySet<FieldName> | undefined;
 
-  /** The fields read so far; the last ones have no value before `takeLines` returns. */
+  /** The fields read since the last `forget`; the last ones have no value before the section is complete. */
   #fields: MutableField[] = [];
+  /** Of those that were forgotten too. */
+  #count = 0;
+  /** Where in the bytes the last field's line starts. */
+  #lastFieldStart = 0;
   /** Where the values of the fields without one lie: start and end of each. */
   readonly #spans: number[] = [];
   /** Bytes of the last field's lines, CRLFs included. */
   #fieldSize = 0;
   #complete = false;
-  #hasHost = false;
+  /** Its number; -1: there is none. */
+  #hostNr = -1;
   #hasContentType = false;
   #hasContentLength = false;
 
@@ -111,16 +116,32 @@ export class FieldSection implements LineConsumer {
     return this.#fields;
   }
 
-  get hasHost(): boolean {
-    return this.#hasHost;
+  /** The value of the field Host; undefined when there is none. */
+  get host(): string | undefined {
+    return this.#fields[this.#hostNr]?.value;
+  }
+
+  /** Makes `value`, which is ASCII, the one of the field Host; adds the field when there is none. */
+  replaceHost(value: string): void {
+    const field = { name: HOST, value, ascii: true };
+    if (this.#hostNr < 0) this.#fields.push(field);
+    else this.#fields[this.#hostNr] = field;
+  }
+
+  forget(shift: number): void {
+    this.#fields = [];
+    this.#spans.length = 0;
+    this.#lastFieldStart -= shift;
   }
 
   reset(): void {
     this.#fields = [];
     this.#spans.length = 0;
+    this.#count = 0;
+    this.#lastFieldStart = 0;
     this.#fieldSize = 0;
     this.#complete = false;
-    this.#hasHost = false;
+    this.#hostNr = -1;
     this.#hasContentType = false;
     this.#hasContentLength = false;
   }
@@ -132,12 +153,13 @@ export class FieldSection implements LineConsumer {
       if (next === INCOMPLETE) break;
       lineStart = next;
     }
-    this.#cutValues(bytes);
+    // Until then they are nobody's, and would be forgotten.
+    if (this.#complete) this.#cutValues(bytes);
     return lineStart;
   }
 
   checkIncompleteLine(first: number, length: number, contentLength: number): void {
-    const isFolded = isBlank(first) && this.#fields.length > 0;
+    const isFolded = isBlank(first) && this.#count > 0;
     const mayEndSection = first === CR && length === 1;
     if (!isFolded && !mayEndSection) this.#checkFieldCount();
     this.#checkFieldSize(contentLength + 2, isFolded);
@@ -188,6 +210,8 @@ export class FieldSection implements LineConsumer {
     if (this.#forbidden?.has(name)) throw invalidHeaderName(name.lower.toUpperCase());
     this.#noteSingleton(name);
     this.#fields.push({ name, value: "", ascii: union < 0x80 });
+    this.#count++;
+    this.#lastFieldStart = lineStart;
     this.#spans.push(valueStart, valueEnd);
     return at + 2;
   }
@@ -198,7 +222,7 @@ export class FieldSection implements LineConsumer {
     if (lineFeed < 0) return INCOMPLETE;
     const isBare = lineFeed === lineStart || bytes[lineFeed - 1] !== CR;
     const contentEnd = isBare ? lineFeed : lineFeed - 1;
-    const isFolded = isBlank(bytes[lineStart]) && this.#fields.length > 0;
+    const isFolded = isBlank(bytes[lineStart]) && this.#count > 0;
     if (!isFolded) this.#checkFieldCount();
     this.#checkFieldSize(contentEnd + 2 - lineStart, isFolded);
     if (isBare) throw invalidHeader(BARE_LF);
@@ -219,18 +243,26 @@ export class FieldSection implements LineConsumer {
 
   /** Joins a folded line to the last field with one space (RFC 9112 section 5.2). */
   #unfold(bytes: Buffer, line: string): void {
-    const last = this.#fields.at(-1) as MutableField;
-    const field = last.name.lower.toUpperCase();
+    const field = this.#lastName(bytes);
     if (!this.#permitFolding) throw obsoleteFolding(field);
     if (line.length > 0 && !consistsOf(line, FIELD_VALUE)) throw invalidHeader(field);
     this.#fieldSize += line.length + 2;
     this.#cutValues(bytes);
+    const last = this.#fields.at(-1);
+    if (last === undefined) return;
     last.value = `${last.value} ${trimBlanks(line)}`;
     last.ascii &&= isAscii(line);
   }
 
+  /** In upper case. The field itself may be forgotten. */
+  #lastName(bytes: Buffer): string {
+    let end = this.#lastFieldStart;
+    while (TCHAR[bytes[end] as number] === 1) end++;
+    return bytes.toString("latin1", this.#lastFieldStart, end).toUpperCase();
+  }
+
   #checkFieldCount(): void {
-    if (this.#fields.length >= this.#limitFields) throw tooManyFields();
+    if (this.#count >= this.#limitFields) throw tooManyFields();
   }
 
   #checkFieldSize(lineSize: number, isFolded: boolean): void {
@@ -240,8 +272,8 @@ export class FieldSection implements LineConsumer {
 
   #noteSingleton(name: FieldName): void {
     if (name === HOST) {
-      if (this.#hasHost) throw invalidHeader("HOST");
-      this.#hasHost = true;
+      if (this.#hostNr >= 0) throw invalidHeader("HOST");
+      this.#hostNr = this.#count;
     } else if (name === CONTENT_LENGTH) {
       if (this.#hasContentLength) throw invalidHeader("CONTENT-LENGTH");
       this.#hasContentLength = true;

@@ -12,11 +12,13 @@ export const LF = 0x0a;
 export const CR = 0x0d;
 export const SP = 0x20;
 export const DQUOTE = 0x22;
+export const PERCENT = 0x25;
 export const ASTERISK = 0x2a;
 export const SLASH = 0x2f;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 export const EQUALS = 0x3d;
+export const OPEN_BRACKET = 0x5b;
 export const BACKSLASH = 0x5c;
 
 /** 1 for each byte of `ranges` (inclusive pairs), 0 for the others. */
@@ -45,6 +47,12 @@ export const TARGET = byteTable([0x21, 0x7e]);
 
 /** RFC 3986 section 3.1: the bytes of a scheme (the first must also be a letter). */
 export const SCHEME = byteTable(DIGITS, UPPER, LOWER, ...bytesOf("+-."));
+
+/** RFC 3986 section 2.3: what never needs an escape. */
+export const UNRESERVED = byteTable(DIGITS, UPPER, LOWER, ...bytesOf("-._~"));
+
+/** RFC 3986 section 3.2.2: the bytes of a registered name, but for its escapes; `_` is one of them. */
+export const REG_NAME = byteTable(DIGITS, UPPER, LOWER, ...bytesOf("-._~!$&'()*+,;="));
 
 export const ALPHA = byteTable(UPPER, LOWER);
 

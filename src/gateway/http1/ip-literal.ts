@@ -7,9 +7,11 @@
  *
  * Runs in: gateway.
  */
-import { consistsOf, DIGIT, HEX_DIGIT } from "./grammar.ts";
+import { COLON, consistsOf, DIGIT, HEX_DIGIT, REG_NAME, UNRESERVED } from "./grammar.ts";
 
 const GROUPS = 8;
+
+const FUTURE_ADDRESS = REG_NAME.with(COLON, 1);
 
 export function isIpLiteral(text: string): boolean {
   return text.startsWith("v") ? isFutureAddress(text) : isIpv6(withoutZone(text));
@@ -17,13 +19,15 @@ export function isIpLiteral(text: string): boolean {
 
 function isFutureAddress(text: string): boolean {
   const dot = text.indexOf(".");
-  return dot > 0 && dot < text.length - 1 && consistsOf(text.slice(1, dot), HEX_DIGIT);
+  if (dot < 0) return false;
+  return consistsOf(text.slice(1, dot), HEX_DIGIT) && consistsOf(text.slice(dot + 1), FUTURE_ADDRESS);
 }
 
-/** The address before `%zone`; empty, which is no address, when the zone is malformed. */
+/** The address before `%zone` or `%25zone`; empty, which is no address, when the zone is malformed. */
 function withoutZone(text: string): string {
   const [address = "", zone, ...more] = text.split("%");
-  return zone === "" || more.length > 0 ? "" : address;
+  if (zone === undefined) return address;
+  return consistsOf(zone, UNRESERVED) && more.length === 0 ? address : "";
 }
 
 function isIpv6(text: string): boolean {

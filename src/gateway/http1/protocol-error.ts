@@ -72,6 +72,11 @@ export function missingHost(): ProtocolError {
   return invalidHeader("missing Host header");
 }
 
+/** RFC 9112 section 3.2: a value that is no `uri-host [ ":" port ]`. */
+export function invalidHost(): ProtocolError {
+  return invalidHeader("invalid Host header");
+}
+
 export function obsoleteFolding(field: string): ProtocolError {
   return new ProtocolError(400, `Obsolete line folding is unacceptable: ${reprText(field)}`);
 }
@@ -86,6 +91,11 @@ export function tooManyFields(): ProtocolError {
 
 export function fieldTooLarge(): ProtocolError {
   return headersTooLarge("limit request headers fields size");
+}
+
+/** `limit_request_head`, which Gunicorn does not have; for trailers too. */
+export function sectionTooLarge(): ProtocolError {
+  return headersTooLarge("limit request head size");
 }
 
 export function contradictorySchemeHeaders(): ProtocolError {

@@ -34,6 +34,8 @@ export interface RequestLine {
   readonly method: string;
   /** As sent. */
   readonly target: string;
+  /** Host and port of a target in absolute-form; empty with the others. */
+  readonly authority: string;
   readonly path: string;
   readonly query: string;
   /** As sent: "HTTP/1.1". */
@@ -81,7 +83,8 @@ export function readRequestLine(
   if (parts === undefined) throw invalidRequestLine(line);
   const version = readVersion(line.slice(targetEnd + 1), rules);
   const minorVersion = version >= VERSION_1_1 ? 1 : 0;
-  return { method, target, path: parts.path, query: parts.query, version, minorVersion };
+  const { authority, path, query } = parts;
+  return { method, target, authority, path, query, version, minorVersion };
 }
 
 function readMethod(method: string, rules: RequestLineRules): string {

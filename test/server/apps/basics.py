@@ -19,6 +19,11 @@ def echo_path(environ, start_response):
     return text(start_response, environ["PATH_INFO"].encode("latin-1"))
 
 
+def called(environ, start_response):
+    name = f"{environ.get('HTTP_HOST')} {environ['SERVER_NAME']} {environ['SERVER_PORT']} {environ['wsgi.url_scheme']}"
+    return text(start_response, name.encode())
+
+
 def pid(_environ, start_response):
     return text(start_response, str(os.getpid()).encode())
 
@@ -102,6 +107,7 @@ def spin(environ, _start_response):
 PAGES = {
     "": echo_path,
     "echo": echo_path,
+    "called": called,
     "pid": pid,
     "body": body,
     "raises": raises,

@@ -210,6 +210,7 @@ describe("the server's name", () => {
     { host: "example.com", name: "example.com", port: "80" },
     { host: "example.com", scheme: "https", name: "example.com", port: "443" },
     { host: "example.com:8080", name: "example.com", port: "8080" },
+    { host: "example.com:", name: "example.com", port: "80" },
     { host: "[::1]", name: "[::1]", port: "80" },
     { host: "[::1]:8080", name: "[::1]", port: "8080" },
   ]) {

@@ -139,13 +139,43 @@ describe("the log level", () => {
 describe("the limits of a request", () => {
   const limits = (line: string, fields: string, size: string) => {
     const words = ["--limit-request-line", line, "--limit-request-fields", fields];
-    return Object.values(resolved([...words, "--limit-request-field_size", size]).requestLimits);
+    const { requestLimits } = resolved([...words, "--limit-request-field_size", size]);
+    return [
+      requestLimits.limit_request_line,
+      requestLimits.limit_request_fields,
+      requestLimits.limit_request_field_size,
+    ];
   };
 
   it("are what was given", () => assert.deepEqual(limits("100", "20", "30"), [100, 20, 30]));
   it("have maximums", () => assert.deepEqual(limits("9000", "40000", "99999"), [8190, 32768, 99999]));
   it("read 0 as none, as the maximum and as the default", () => {
     assert.deepEqual(limits("0", "0", "0"), [0, 32768, 8190]);
+  });
+});
+
+describe("the limit of a whole request head", () => {
+  const limit = (...words: readonly string[]) => resolved(words).requestLimits.limit_request_head;
+  const raised = (line: number, fields: number, size: number) => line + fields * size + 6;
+
+  it("is 128 KiB where Gunicorn's limits are at their defaults, or below", () => {
+    assert.equal(limit(), 131072);
+    assert.equal(limit("--limit-request-line", "100", "--limit-request-fields", "10"), 131072);
+    assert.equal(limit("--limit-request-field_size", "0"), 131072);
+  });
+
+  it("grows to what Gunicorn's limits permit when one of them is raised, by a number or by 0", () => {
+    assert.equal(limit("--limit-request-line", "8000"), raised(8000, 100, 8190));
+    assert.equal(limit("--limit-request-line", "0"), raised(1024 * 1024, 100, 8190));
+    assert.equal(limit("--limit-request-fields", "200"), raised(4094, 200, 8190));
+    assert.equal(limit("--limit-request-fields", "0"), raised(4094, 32768, 8190));
+    assert.equal(limit("--limit-request-field_size", "65536"), raised(4094, 100, 65536));
+    assert.equal(limit("--limit-request-fields", "1", "--limit-request-field_size", "9000"), 131072);
+  });
+
+  it("is what it is set to, whatever the others are; 0 leaves it to them", () => {
+    assert.equal(limit("--limit-request-head", "65536", "--limit-request-fields", "200"), 65536);
+    assert.equal(limit("--limit-request-head", "0"), raised(4094, 100, 8190));
   });
 });
 

@@ -249,6 +249,7 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   limit_request_line: int("--limit-request-line", 4094),
   limit_request_fields: int("--limit-request-fields", 100),
   limit_request_field_size: int("--limit-request-field_size", 8190),
+  limit_request_head: int("--limit-request-head", 131072),
   limit_request_body: int("--limit-request-body", 0),
   max_connections: int("--max-connections", 0),
   gateways: {

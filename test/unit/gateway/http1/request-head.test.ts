@@ -155,7 +155,7 @@ describe("limits on an incomplete line", () => {
   });
 
   test("bound even a request line without limit", () => {
-    const unlimited = reader({ limit_request_line: 0 });
+    const unlimited = reader({ limit_request_line: 0, limit_request_head: 2 * MAX_REQUEST_LINE });
     const piece = `GET /${"a".repeat(64 * 1024)}`;
     assert.throws(
       () => {

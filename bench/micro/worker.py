@@ -103,8 +103,12 @@ def claim_cost(directory: str) -> float:
     return measure(Claimer(queue).claim, written)
 
 
+def new_slot() -> Slot:
+    return Slot(mmap.mmap(-1, SCOREBOARD_HEADER_BYTES + SLOT_BYTES), 0)
+
+
 def note_cost() -> float:
-    slot = Slot(mmap.mmap(-1, SCOREBOARD_HEADER_BYTES + SLOT_BYTES), 0)
+    slot = new_slot()
 
     def note() -> None:
         slot.claimed(GATEWAY, TICKET_ID)
@@ -133,7 +137,7 @@ def reply_costs(directory: str) -> dict[str, float]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.join(directory, replies_file(GATEWAY)))
         listener.listen()
-        streams = ReplyStreams(directory, AGE, 0)
+        streams = ReplyStreams(directory, AGE, new_slot())
         streams.to(GATEWAY)
         gateway, _ = listener.accept()
     gateway.setblocking(False)

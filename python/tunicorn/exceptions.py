@@ -5,7 +5,7 @@ Runs in: worker.
 
 
 class RequestTimeout(BaseException):
-    """Raised in the middle of an application whose request runs past `timeout`; the client has its 504 already.
+    """Raised in the middle of an application whose request runs past its deadline; the client has its 504 already.
 
     A BaseException, as KeyboardInterrupt is one: `except Exception` lets it through, `finally` and `with` clean up.
     """

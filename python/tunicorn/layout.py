@@ -53,9 +53,10 @@ SLOT_OVERDUE_GATEWAY_U32 = 11
 SLOT_OVERDUE_TICKET_U32 = 12
 SLOT_LEFT_GATEWAY_U32 = 13
 SLOT_LEFT_TICKET_U32 = 14
-SLOT_LEFT_U8 = 60
 SLOT_PROGRESS_F64 = 8
 SLOT_ALIVE_F64 = 9
+SLOT_ENDED_GATEWAY_U32 = 20
+SLOT_ENDED_TICKET_U32 = 21
 
 SLOT_FREE = 0
 SLOT_IDLE = 1
@@ -77,8 +78,17 @@ FRAME_FILE = 8
 
 # device, inode, offset, length, head length
 FILE_INFO = Struct("<QQQQI4x")
-# ticket, whether the gateway has taken the file
-FILE_ANSWER = Struct("<I?")
+# ticket, and one of these answers
+FILE_ANSWER = Struct("<IB")
+# The worker sends the body itself.
+FILE_REFUSED = 0
+# The gateway has all bytes of it that it needs.
+FILE_COPIED = 1
+# The gateway reads it as the client takes it, and closes the stream when it has read the last byte.
+FILE_KEPT = 2
+
+# Up to so many bytes of a file are copied; more are offered on a stream of their own.
+FILE_COPY_BYTES = 262144
 
 FLAG_CLOSE = 1
 

@@ -1,6 +1,9 @@
 """The reply stream of one worker thread to one gateway: frames of PROTOCOL.md §5.
 
-Writes block: that is the back-pressure when a gateway has taken over as much as it may.
+Writes block: that is the back-pressure when a gateway has taken over as much as it may. The thread's slot says so
+meanwhile, because no deadline of a request may run out while a slow client is waited for.
+
+Around each item of a streamed body the slot is looked at for a client that has left (docs/decisions/0026).
 
 Runs in: worker.
 """
@@ -9,11 +12,16 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 from .file_wrapper import FilePart
+from .files_out import Closable, FilesOut
 from .layout import (
     FILE_ANSWER,
+    FILE_COPY_BYTES,
     FILE_INFO,
+    FILE_KEPT,
+    FILE_REFUSED,
     FRAME_BODY,
     FRAME_EARLY_HINTS,
     FRAME_END,
@@ -27,19 +35,46 @@ from .layout import (
     replies_file,
 )
 from .response_head import ResponseHead
+from .scoreboard import Slot
 
 # Up to this size one copy into one buffer is cheaper than a vectored write.
 _JOIN_BYTES = 65536
+
+# A client that has ended its side has most likely gone. What it is sent is answered by a reset then, which comes at
+# once from a client nearby: so much is waited for it, s, after each of the first items. A client that still reads gets
+# everything, a little later.
+_VERDICT_SECONDS = 0.1
+_VERDICT_PAUSE = 0.005
+_FIRST_PAUSE = 0.001
+_VERDICT_ITEMS = 3
+
+# For the answer to a file on a stream of its own, s.
+_ANSWER_SECONDS = 2.0
 
 
 class GatewayGone(Exception):
     """The gateway of this request has died, and the client's connection with it: nobody waits for the reply."""
 
 
+class ClientGone(BrokenPipeError):
+    """The client of this response has left. What calls `write()` sees what it would see with a socket."""
+
+
 class ReplyStream:
     """A connected stream. Any failure to write raises GatewayGone, once and for all."""
 
-    def __init__(self, run_directory: str, gateway: int, age: int, slot: int) -> None:
+    def __init__(
+        self, run_directory: str, gateway: int, age: int, slot: Slot, files: FilesOut | None = None
+    ) -> None:
+        """`files`: where files are kept that the gateway reads; without it, each is sent from here."""
+        self._run_directory = run_directory
+        self._gateway = gateway
+        self._age = age
+        self._slot = slot
+        self._files = files
+        # The last request whose client had ended its side, and after how many more items its verdict is waited for.
+        self._ended = 0
+        self._verdicts = 0
         # The key of the ticket in work, and when it was claimed, ms: every frame says both.
         self.key = 0
         self.claimed = 0.0
@@ -49,22 +84,60 @@ class ReplyStream:
         except OSError as error:
             self._socket.close()
             raise GatewayGone from error
-        self._write(FRAME_HEADER.pack(0, FRAME_HELLO, 0, PROTOCOL_VERSION, age, 0, slot, os.getpid(), 0))
+        self._write(
+            FRAME_HEADER.pack(0, FRAME_HELLO, 0, PROTOCOL_VERSION, age, 0, slot.number, os.getpid(), 0)
+        )
 
     def whole(self, ticket: int, head: ResponseHead, body: bytes) -> None:
         """Head and complete body: the usual reply, one system call."""
         self._write_headed(FRAME_WHOLE, ticket, head, body)
 
     def head(self, ticket: int, head: ResponseHead, first: bytes) -> None:
+        """Raises ClientGone, and so does `body`."""
+        self.look_for_client(ticket)
+        self._slot.waits()
         self._write_headed(FRAME_HEAD, ticket, head, first)
+        self._item_sent(ticket)
 
     def body(self, ticket: int, data: bytes) -> None:
+        self.look_for_client(ticket)
+        self._slot.waits()
         self._write(
             FRAME_HEADER.pack(len(data), FRAME_BODY, 0, 0, ticket, self.key, 0, -1, self.claimed), data
         )
+        self._item_sent(ticket)
+
+    def look_for_client(self, ticket: int) -> None:
+        """Raises ClientGone."""
+        if self._slot.client_has_left(self._gateway, ticket):
+            raise ClientGone
+
+    def _item_sent(self, ticket: int) -> None:
+        slot = self._slot
+        slot.moves_on()
+        if slot.client_has_left(self._gateway, ticket):
+            raise ClientGone
+        if slot.client_has_ended(self._gateway, ticket):
+            self._await_verdict(ticket)
+
+    def _await_verdict(self, ticket: int) -> None:
+        """Whether a client that sends no more still takes what it is sent. Raises ClientGone."""
+        if self._ended != ticket:
+            self._ended, self._verdicts = ticket, _VERDICT_ITEMS
+        if self._verdicts == 0:
+            return
+        self._verdicts -= 1
+        waited = 0.0
+        while waited < _VERDICT_SECONDS:
+            pause = _VERDICT_PAUSE if waited else _FIRST_PAUSE
+            time.sleep(pause)
+            waited += pause
+            self.look_for_client(ticket)
 
     def end(self, ticket: int) -> None:
+        self._slot.waits()  # perhaps behind what a slow client has not taken yet
         self._write(FRAME_HEADER.pack(0, FRAME_END, 0, 0, ticket, self.key, 0, -1, self.claimed))
+        self._slot.moves_on()
 
     def fail(self, ticket: int) -> None:
         self._write(FRAME_HEADER.pack(0, FRAME_FAIL, 0, 0, ticket, self.key, 0, -1, self.claimed))
@@ -77,8 +150,41 @@ class ReplyStream:
             + lines
         )
 
-    def file(self, ticket: int, head: ResponseHead, part: FilePart) -> bool:
-        """Offers a file as the body. Returns whether the gateway sends it; then `end` is all that is left to do."""
+    def hand_over(self, ticket: int, head: ResponseHead, part: FilePart, wrapper: Closable) -> int:
+        """Offers a file as the body. After FILE_COPIED and FILE_KEPT the reply is over; with FILE_KEPT the wrapper is
+        closed when the gateway has read the last byte (files_out.py)."""
+        if part.length <= FILE_COPY_BYTES:
+            answer = self.file(ticket, head, part)
+            if answer != FILE_REFUSED:
+                self.end(ticket)
+            return answer
+        if self._files is None or not self._files.has_room:
+            return FILE_REFUSED
+        try:
+            own = ReplyStream(self._run_directory, self._gateway, self._age, self._slot)
+        except (GatewayGone, OSError):
+            return FILE_REFUSED  # no descriptor is left here; or the gateway is gone, as this stream will say
+        own.key, own.claimed = self.key, self.claimed
+        answer = own.offer(ticket, head, part)
+        if answer == FILE_KEPT:
+            self._files.keep(own.release(), wrapper)
+        else:
+            own.close()
+        return answer
+
+    def offer(self, ticket: int, head: ResponseHead, part: FilePart) -> int:
+        """As `file`, on a stream for nothing else. A gateway without a descriptor to accept it is not waited for."""
+        self._socket.settimeout(_ANSWER_SECONDS)
+        try:
+            answer = self.file(ticket, head, part)
+            if answer != FILE_REFUSED:
+                self.end(ticket)
+        except GatewayGone:
+            return FILE_REFUSED  # when it is gone, the thread's own stream says so
+        return answer
+
+    def file(self, ticket: int, head: ResponseHead, part: FilePart) -> int:
+        """Offers a file on this stream. Returns the answer (PROTOCOL.md §5); if it is no refusal, `end` must follow."""
         info = FILE_INFO.pack(part.device, part.inode, part.offset, part.length, len(head.block))
         payload = info + head.block + part.path
         size = len(payload)
@@ -97,9 +203,9 @@ class ReplyStream:
             payload,
         )
         while True:
-            answered, is_taken = FILE_ANSWER.unpack(self._read(FILE_ANSWER.size))
+            answered, answer = FILE_ANSWER.unpack(self._read(FILE_ANSWER.size))
             if answered == ticket:
-                return bool(is_taken)
+                return int(answer)
 
     def _read(self, size: int) -> bytes:
         try:
@@ -109,6 +215,10 @@ class ReplyStream:
         if len(data) < size:
             raise GatewayGone
         return data
+
+    def release(self) -> socket.socket:
+        """The connection, for who takes the stream over."""
+        return self._socket
 
     def close(self) -> None:
         self._socket.close()
@@ -133,15 +243,19 @@ class ReplyStream:
             if len(data) <= _JOIN_BYTES:
                 self._socket.sendall(header + data)
                 return
+            self._slot.waits()
             sent = self._socket.sendmsg([header, data])
             if sent < len(header):
                 self._socket.sendall(header[sent:])
                 sent = len(header)
             if sent < len(header) + len(data):
                 self._socket.sendall(memoryview(data)[sent - len(header) :])
+            self._slot.moves_on()
         except OSError as error:
+            self._slot.moves_on()
             raise GatewayGone from error
         except BaseException:
+            self._slot.moves_on()
             # RequestTimeout in the middle of a frame: whatever came next would be taken for the rest of it.
             self._socket.close()
             raise
@@ -150,10 +264,11 @@ class ReplyStream:
 class ReplyStreams:
     """One thread's streams, one a gateway, each connected at the first ticket from there."""
 
-    def __init__(self, run_directory: str, age: int, slot: int) -> None:
+    def __init__(self, run_directory: str, age: int, slot: Slot, files: FilesOut | None = None) -> None:
         self._run_directory = run_directory
         self._age = age
         self._slot = slot
+        self._files = files
         self._streams: dict[int, ReplyStream] = {}
         # The key of the ticket in work, and when it was claimed, ms.
         self.key = 0
@@ -164,7 +279,7 @@ class ReplyStreams:
         stream = self._streams.get(gateway)
         if stream is None:
             self._close_gone()
-            stream = ReplyStream(self._run_directory, gateway, self._age, self._slot)
+            stream = ReplyStream(self._run_directory, gateway, self._age, self._slot, self._files)
             self._streams[gateway] = stream
         stream.key = self.key
         stream.claimed = self.claimed

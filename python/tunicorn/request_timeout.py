@@ -1,4 +1,4 @@
-"""Ends requests that run past `timeout`, where Python can: the application's thread gets a RequestTimeout.
+"""Ends requests that run past their deadline, where Python can: the application's thread gets a RequestTimeout.
 
 The arbiter keeps the deadlines, the zygote writes the overdue ticket into the slot of the thread that is on it and
 sends OVERDUE_SIGNAL. The handler runs in the main thread. It writes the stacks of all threads to the worker's file, and
@@ -25,13 +25,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Protocol
 
 from .exceptions import RequestTimeout
 
-# A request is overdue: its ticket stands in the slot. Nobody else is known to send it.
+# A request is overdue: its ticket stands in the slot. Or a gateway has read a file (files_out.py). Nobody else is known
+# to send it.
 OVERDUE_SIGNAL = signal.SIGVTALRM
 # Write the stacks, although no Python code may run any more. Ignored by default, so no worker is ever hurt by it.
 STACKS_SIGNAL = signal.SIGURG
@@ -121,7 +122,9 @@ class Guard:
 class Interrupts:
     """The worker's side of deadlines: two signals, and a file for stacks that the arbiter puts into the error log."""
 
-    def __init__(self, stacks_path: str) -> None:
+    def __init__(self, stacks_path: str, otherwise: Callable[[], None] = lambda: None) -> None:
+        """`otherwise` is called in the handler too: what else the signal may mean."""
+        self._otherwise = otherwise
         # The application may write here too: what has this name already would be waited for, or followed.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(stacks_path)
@@ -138,6 +141,7 @@ class Interrupts:
         return guard
 
     def _on_overdue(self, _signal: int, frame: FrameType | None) -> None:
+        self._otherwise()
         overdue = [guard for guard in self._guards if guard.is_overdue()]
         if not overdue:
             return  # finished meanwhile

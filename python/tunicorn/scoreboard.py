@@ -24,14 +24,20 @@ from .layout import (
     SCOREBOARD_HEADER_BYTES,
     SCOREBOARD_MAGIC,
     SLOT_AGE_U32,
+    SLOT_ALIVE_F64,
     SLOT_BYTES,
     SLOT_CLAIMED,
+    SLOT_ENDED_GATEWAY_U32,
+    SLOT_ENDED_TICKET_U32,
     SLOT_GATEWAY_U32,
     SLOT_GENERATION_U32,
     SLOT_IDLE,
+    SLOT_LEFT_GATEWAY_U32,
+    SLOT_LEFT_TICKET_U32,
     SLOT_OVERDUE_GATEWAY_U32,
     SLOT_OVERDUE_TICKET_U32,
     SLOT_PID_U32,
+    SLOT_PROGRESS_F64,
     SLOT_RETIRE_SEEN_U8,
     SLOT_RETIRING,
     SLOT_SERVED_U64,
@@ -86,6 +92,8 @@ class Slot:
         self._u32[SLOT_TICKET_U32] = 0
         self._f64[SLOT_STARTED_F64] = 0.0
         self._u64[SLOT_SERVED_U64] = 0
+        self._f64[SLOT_PROGRESS_F64] = 0.0
+        self._f64[SLOT_ALIVE_F64] = 0.0
         self._u8[SLOT_RETIRE_SEEN_U8] = 0
         self.set_overdue(0, 0)
         self._u32[SLOT_PID_U32] = os.getpid()
@@ -134,6 +142,26 @@ class Slot:
 
     def overdue(self) -> tuple[int, int]:
         return self._u32[SLOT_OVERDUE_GATEWAY_U32], self._u32[SLOT_OVERDUE_TICKET_U32]
+
+    def waits(self) -> None:
+        """From here on it is the gateway that is waited for, and so perhaps a slow client. The moment of the claim
+        tells this from the wait of an earlier request, which an exception may have left here."""
+        self._f64[SLOT_PROGRESS_F64] = -self._f64[SLOT_STARTED_F64]
+
+    def moves_on(self) -> None:
+        """The gateway has taken a part of the response."""
+        self._f64[SLOT_PROGRESS_F64] = monotonic() * 1e3
+
+    def is_alive(self) -> None:
+        """The main thread of a worker with threads runs."""
+        self._f64[SLOT_ALIVE_F64] = monotonic() * 1e3
+
+    def client_has_left(self, gateway: int, ticket: int) -> bool:
+        return self._u32[SLOT_LEFT_TICKET_U32] == ticket and self._u32[SLOT_LEFT_GATEWAY_U32] == gateway
+
+    def client_has_ended(self, gateway: int, ticket: int) -> bool:
+        """It sends no more, which is how a client leaves; but it may still read."""
+        return self._u32[SLOT_ENDED_TICKET_U32] == ticket and self._u32[SLOT_ENDED_GATEWAY_U32] == gateway
 
     def retire_seen(self) -> None:
         """The order to retire has arrived; the zygote repeats it until then. Safe in a signal handler."""

@@ -29,11 +29,25 @@ class TicketQueue:
         self.descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(self.descriptor, True)
         self.retiring = False
+        # There is something to do before the next claim: to retire, or what `nudge` was called for.
+        self.nudged = False
 
     def retire(self) -> None:
         """No claim blocks any more. Safe in a signal handler."""
         self.retiring = True
+        self.nudge()
+
+    def nudge(self) -> None:
+        """No thread waits for a ticket, or waits on: `claim` gives None. Safe in a signal handler."""
+        self.nudged = True
         os.set_blocking(self.descriptor, False)
+
+    def go_on(self) -> None:
+        """After a nudge."""
+        self.nudged = False
+        os.set_blocking(self.descriptor, True)
+        if self.retiring:  # the order came between these lines
+            self.nudge()
 
 
 class Claimer:

@@ -1,7 +1,7 @@
 """A worker: imports the application, then claims one request after the other until it is told to retire.
 
-Every thread claims for itself, so no thread hands a request to another. With one thread (Gunicorn's sync) that is the
-main thread, as applications expect; with more (gthread) the main thread only waits for signals.
+Every thread claims for itself, so no thread hands a request to another. In Gunicorn's sync that is the main thread, as
+applications expect; in gthread the main thread only waits for signals, and notes now and then that it can run.
 
 Signals: TERM retires: finish what is claimed, claim no more, leave. INT and
 QUIT leave at once. USR1 reopens the log. ABRT leaves at once, with exit code 1. For deadlines see request_timeout.py.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ from .arena import Arenas
 from .environ import base_environ
 from .exceptions import RequestTimeout
 from .failure_page import failure_page
+from .files_out import FilesOut
 from .hooked_request import RequestHooks
 from .hooks import HookWorker, Server
 from .imported_files import ImportFailure
@@ -35,8 +37,8 @@ from .layout import stacks_file
 from .likely_cause import log_likely_cause
 from .patient_output import let_go_of_stuck_streams
 from .quoted import quoted
-from .reply import GatewayGone, ReplyStream, ReplyStreams
-from .request_timeout import Interrupts
+from .reply import ClientGone, GatewayGone, ReplyStream, ReplyStreams
+from .request_timeout import OVERDUE_SIGNAL, Interrupts
 from .scoreboard import Slot
 from .settings import Settings
 from .tickets import Claimer, TicketQueue
@@ -46,6 +48,9 @@ from .wsgi import WSGIRequest
 EXIT_BOOT_FAILED = 3
 EXIT_APP_NOT_FOUND = 4
 EXIT_HOOK_FAILED = 255
+
+# How often the main thread of a worker with threads notes that it runs, s; at least twice in a `timeout`.
+_ALIVE_SECONDS = 1.0
 
 
 class Worker:
@@ -73,19 +78,25 @@ class Worker:
         self._queue = TicketQueue(settings.run_directory)
         self._arenas = Arenas(settings.run_directory)
         self._base_environ = base_environ(settings)
+        # With threads: some of `_files` are to be closed.
+        self._files_due = False
 
     def run(self, report_ready: Any) -> int:
         """Boots, serves, and returns the process's exit code."""
         self._init_signals()
-        self._interrupts = Interrupts(os.path.join(self._settings.run_directory, stacks_file(self._age)))
+        self._files = FilesOut(OVERDUE_SIGNAL, self._queue.nudge)
+        stacks = os.path.join(self._settings.run_directory, stacks_file(self._age))
+        self._interrupts = Interrupts(stacks, self._files.on_signal)
         log.error_log.info("Booting worker with pid: %s", os.getpid())
         exit_code = self._boot()
         if exit_code == 0:
             report_ready(self._failure)
-            if len(self._slots) == 1:
-                self._serve(self._slots[0])
-            else:
+            if self._settings.multithread:
                 self._serve_with_threads()
+            else:
+                self._serve(self._slots[0])
+            # The rest of `graceful_timeout` is for the application's own farewell.
+            self._files.close_all(self._settings.cfg.get("graceful_timeout", 0) / 2)
         self._say_farewell()
         return exit_code
 
@@ -155,11 +166,16 @@ class Worker:
         queue = self._queue
         claim = Claimer(queue).claim
         read_record = self._arenas.read
-        streams = ReplyStreams(self._settings.run_directory, self._age, slot.number)
+        streams = ReplyStreams(self._settings.run_directory, self._age, slot, self._files)
         base = self._base_environ
         make_request = WSGIRequest if self._request_hooks is None else self._request_hooks.request
         guard = self._interrupts.guard(slot)
-        while not queue.retiring and (claimed := claim()) is not None:
+        while not queue.nudged or self._goes_on():
+            claimed = claim()
+            if claimed is None:
+                if queue.nudged:
+                    continue
+                break
             gateway, ticket, offset, streams.key = claimed
             streams.claimed = slot.claimed(gateway, ticket)
             request = read_record(gateway, ticket, offset)
@@ -187,23 +203,45 @@ class Worker:
             slot.idle()
         slot.retiring()
 
+    def _goes_on(self) -> bool:
+        """Between two requests, with something else to do: whether there is another claim."""
+        if self._queue.retiring:
+            return False
+        if not self._settings.multithread:
+            self._queue.go_on()
+            # As busy as with a request, so that a `close()` that hangs has a deadline too; 0 is no gateway.
+            self._slots[0].claimed(0, 0)
+            self._files.close_finished()
+            self._slots[0].dropped()
+        return not self._queue.retiring
+
     def _serve_with_threads(self) -> None:
         """The main thread only waits: for a signal, whose C handler writes to the pipe, or for a thread to end."""
         read_end, write_end = os.pipe()
         os.set_blocking(write_end, False)
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
 
+        def wake() -> None:
+            try:
+                os.write(write_end, b"\0")
+            except BlockingIOError:
+                pass  # full, so the main thread is about to wake
+
         def serve(slot: Slot) -> None:
             try:
                 self._serve(slot)
             finally:
-                os.write(write_end, b"\0")
+                wake()
 
+        def on_files_due() -> None:
+            self._files_due = True
+            wake()
+
+        self._files.on_due = on_files_due
         threads = [threading.Thread(target=serve, args=(slot,), daemon=True) for slot in self._slots]
         for thread in threads:
             thread.start()
-        while not self._queue.retiring and all(thread.is_alive() for thread in threads):
-            os.read(read_end, 512)
+        self._watch(threads, read_end)
         self._queue.retire()
         for thread in threads:
             # Ends a wait for a ticket; the repeated `read` finds the queue non-blocking. Work goes on.
@@ -211,6 +249,23 @@ class Worker:
                 signal.pthread_kill(thread.ident, signal.SIGTERM)
         for thread in threads:
             thread.join()
+
+    def _watch(self, threads: list[threading.Thread], read_end: int) -> None:
+        """The main thread's part, until a thread ends or all are to."""
+        timeout = self._settings.cfg.get("timeout", 0)
+        pause = min(_ALIVE_SECONDS, timeout / 2) * 1e3 if timeout else None
+        poll = select.poll()
+        poll.register(read_end, select.POLLIN)
+        while not self._queue.retiring and all(thread.is_alive() for thread in threads):
+            if pause is not None:
+                self._slots[0].is_alive()
+            if not poll.poll(pause):
+                continue
+            os.read(read_end, 512)
+            if self._files_due:
+                self._files_due = False
+                # Not here: nobody knows how long the application takes for it.
+                threading.Thread(target=self._files.close_finished, daemon=True).start()
 
     # -- signals ---------------------------------------------------------------------------------------------
 
@@ -238,6 +293,8 @@ class Worker:
         except Exception:  # noqa: BLE001 - the worker leaves anyway; what the hook raises is told
             log.error_log.exception("Exception in worker process")
             exit_code = EXIT_HOOK_FAILED
+        if number != signal.SIGABRT:
+            self._files.close_all(0)
         self._say_farewell()
         sys.stdout.flush()
         os._exit(exit_code)
@@ -261,6 +318,9 @@ def _answer(
             request.run(application, environ)
         except (GatewayGone, RequestTimeout):
             raise
+        except ClientGone:
+            _log_left(environ)
+            request.fail()
         except BaseException:  # noqa: BLE001 - also SystemExit: a view must not stop the server
             _log_error(environ)
             request.fail()
@@ -279,6 +339,11 @@ def _log_ended(environ: dict[str, Any]) -> None:
     log.error_log.warning(
         "Request %s was ended by RequestTimeout; the worker goes on", _request_line(environ)
     )
+
+
+def _log_left(environ: dict[str, Any]) -> None:
+    """Nothing has gone wrong, and nobody is to be told but who looks for it."""
+    log.error_log.debug("The client of request %s has left; its response is closed", _request_line(environ))
 
 
 def _log_error(environ: dict[str, Any]) -> None:

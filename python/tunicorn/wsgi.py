@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from .file_wrapper import FileWrapper, maybe_file_part
+from .layout import FILE_KEPT, FILE_REFUSED
 from .reply import ReplyStream
 from .response_head import ResponseHead, early_hint_lines
 
@@ -33,13 +34,15 @@ class WSGIRequest:
         self._answered = False
 
     def run(self, application: Application, environ: dict[str, Any]) -> None:
-        """Raises whatever the application raises, and GatewayGone; `close()` of the iterable is called all the same."""
+        """Raises whatever the application raises, GatewayGone and ClientGone. `close()` of the iterable is called all
+        the same, unless its file is still read (files_out.py)."""
         environ["wsgi.early_hints"] = self.early_hints
         result = application(environ, self.start_response)
+        is_kept = False
         try:
-            self._send_result(result)
+            is_kept = self._send_result(result)
         finally:
-            if hasattr(result, "close"):
+            if not is_kept and hasattr(result, "close"):
                 result.close()
 
     def fail(self) -> None:
@@ -70,6 +73,8 @@ class WSGIRequest:
         if head is None:
             raise AssertionError("start_response was not called")
         if not data or self._answered:
+            if not self._answered:
+                self._stream.look_for_client(self._ticket)
             return
         if self._head_sent:
             self._stream.body(self._ticket, data)
@@ -86,29 +91,47 @@ class WSGIRequest:
         if not self._head_sent:
             self._stream.early_hints(self._ticket, early_hint_lines(headers))
 
-    def _send_result(self, result: Iterable[bytes]) -> None:
+    def _send_result(self, result: Iterable[bytes]) -> bool:
+        """Returns whether the result is still read, and so not to be closed yet."""
         kind = type(result)
         if kind is list or kind is tuple:
             self._finish(_join(result))
-            return
-        if kind is FileWrapper and self._hand_over(result):
-            return
+            return False
+        if isinstance(result, FileWrapper):
+            return self._send_file(result)
         write = self.write
         for item in result:
             write(item)
         self._finish(b"")
+        return False
 
-    def _hand_over(self, wrapper: Any) -> bool:
-        """Whether the gateway sends the file, so that there is nothing left to do."""
+    def _send_file(self, wrapper: FileWrapper) -> bool:
+        """Returns whether the gateway still reads it."""
+        answer = self._hand_over(wrapper) if type(wrapper) is FileWrapper else FILE_REFUSED
+        if answer != FILE_REFUSED:
+            return answer == FILE_KEPT
+        sent = 0
+        for block in wrapper:
+            self.write(block)
+            sent += len(block)
+            # A part of a file that is much larger, perhaps.
+            if self._head is not None and 0 <= self._head.content_length <= sent:
+                break
+        self._finish(b"")
+        return False
+
+    def _hand_over(self, wrapper: FileWrapper) -> int:
+        """What the gateway answers; after a refusal the body is to be sent."""
         head = self._head
         if head is None or self._head_sent:
-            return False
+            return FILE_REFUSED
         part = maybe_file_part(wrapper.filelike, head.content_length)
-        if part is None or not self._stream.file(self._ticket, head, part):
-            return False
-        self._head_sent = self._answered = True
-        self._stream.end(self._ticket)
-        return True
+        if part is None:
+            return FILE_REFUSED
+        answer = self._stream.hand_over(self._ticket, head, part, wrapper)
+        if answer != FILE_REFUSED:
+            self._head_sent = self._answered = True
+        return answer
 
     def _finish(self, rest: bytes) -> None:
         """Sends the last bytes and the end."""

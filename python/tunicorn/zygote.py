@@ -99,7 +99,7 @@ class Zygote:
         occasion = self._settings.occasion
         if occasion != "restart":
             self._server.call("nworkers_changed", self._settings.workers, self._settings.old_workers)
-        if self._settings.threads > 1:
+        if self._settings.multithread:
             load_thread_exceptions()
         if self._settings.preload_app:
             self._application = self._preload()

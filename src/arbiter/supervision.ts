@@ -1,15 +1,16 @@
 /**
- * Looks at all workers now and then, and acts on what it sees: requests past `timeout`, workers past `boot_timeout`, workers
- * that have done enough (retirement.ts). What the stacks show goes into the error log, a block for each worker.
+ * Looks at all workers now and then, and acts on what it sees: requests past their deadline (deadlines.ts), workers that run no more
+ * (liveness.ts), workers past `boot_timeout`, workers that have done enough (retirement.ts). What the stacks show goes into the error log, a block for each worker.
  *
  * Runs in: arbiter.
  */
 import type { ErrorLog } from "../logging/error-log.ts";
 import { isBusy, type ScoreboardReader, type SlotRecord } from "../queue/scoreboard.ts";
 import { type Children, isClaiming, type Worker } from "./children.ts";
-import { Deadlines, monotonicMs, type Overdue } from "./deadlines.ts";
+import { Deadlines, type Limits, monotonicMs, type Overdue } from "./deadlines.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Generation } from "./generation.ts";
+import { Liveness } from "./liveness.ts";
 import { removeStacks, type StacksPlace, takeStacks } from "./stacks.ts";
 import { maybeMemory } from "./worker-memory.ts";
 
@@ -31,6 +32,7 @@ interface Boot {
 export class Supervision {
   readonly #all: Supervised;
   readonly #deadlines = new Deadlines();
+  readonly #liveness = new Liveness();
   /** By age: whose stacks are to come, and what the log says before them. */
   readonly #awaitedStacks = new Map<number, string>();
   readonly #boots = new Map<number, Boot>();
@@ -48,6 +50,7 @@ export class Supervision {
     for (const worker of this.#all.children.all()) this.#logStacks(worker);
     this.#endLost(slots);
     this.#keepRequestDeadlines(slots, nowMs);
+    this.#endSilent(slots, nowMs);
     this.#keepBootDeadlines(nowMs);
     this.#replace(slots, nowMs);
   }
@@ -57,6 +60,7 @@ export class Supervision {
     this.#logStacks(worker);
     this.#awaitedStacks.delete(worker.age);
     this.#boots.delete(worker.age);
+    this.#liveness.forget(worker.age);
     this.#aborted.delete(worker.age);
     this.#attempt(worker, () => removeStacks(this.#all, worker.age));
   }
@@ -64,8 +68,7 @@ export class Supervision {
   // -- requests ---------------------------------------------------------------------------------------------
 
   #keepRequestDeadlines(slots: readonly SlotRecord[], nowMs: number): void {
-    const timeoutMs = (age: number): number => (this.#settingsOf(age)?.timeout ?? 0) * 1e3;
-    for (const overdue of this.#deadlines.overdue(slots, timeoutMs, nowMs)) {
+    for (const overdue of this.#deadlines.overdue(slots, (age) => this.#limitsOf(age), nowMs)) {
       const worker = this.#all.children.byAge(overdue.age);
       const generation = worker && this.#all.generation(worker.generation);
       if (generation === undefined || worker === undefined) continue;
@@ -90,7 +93,7 @@ export class Supervision {
 
   #endLost(slots: readonly SlotRecord[]): void {
     for (const worker of this.#all.children.all()) {
-      if (worker.state !== "lost") continue;
+      if (worker.state !== "lost" || this.#liveness.isTold(worker.age)) continue;
       const own = Array.from({ length: worker.threads }, (_, thread) => worker.slot + thread);
       const isDone = own.every((slot) => {
         const record = slots[slot];
@@ -101,6 +104,34 @@ export class Supervision {
       this.#aborted.add(worker.age);
       this.#all.generation(worker.generation)?.signal(worker, signal);
     }
+  }
+
+  // -- workers that do not run any more ---------------------------------------------------------------------
+
+  #endSilent(slots: readonly SlotRecord[], nowMs: number): void {
+    const signs = this.#all.children
+      .all()
+      .filter((worker) => isClaiming(worker) || this.#liveness.isTold(worker.age))
+      .map(({ age, slot }) => ({
+        age,
+        aliveMs: slots[slot]?.age === age ? slots[slot].aliveMs : 0,
+        timeoutMs: (this.#settingsOf(age)?.timeout ?? 0) * 1e3,
+      }));
+    for (const { step, age } of this.#liveness.look(signs, nowMs)) {
+      const worker = this.#all.children.byAge(age);
+      const generation = worker && this.#all.generation(worker.generation);
+      if (worker === undefined || generation === undefined) continue;
+      if (step === "tell") this.#tellSilent(generation, worker);
+      else generation.signal(worker, step === "abort" ? "SIGABRT" : "SIGKILL");
+    }
+  }
+
+  /** No request of it can finish, so another worker takes its place at once. */
+  #tellSilent(generation: Generation, worker: Worker): void {
+    this.#all.log.critical(`WORKER TIMEOUT (pid:${worker.pid})`);
+    this.#awaitedStacks.set(worker.age, "whose main thread does not run");
+    generation.writeStacks(worker);
+    generation.lose(worker);
   }
 
   // -- boot -------------------------------------------------------------------------------------------------
@@ -165,6 +196,16 @@ export class Supervision {
       this.#all.log.error(`Stacks of worker (pid:${pid}) are lost: ${(error as Error).message}`);
       return undefined;
     }
+  }
+
+  /** `timeout` bounds the requests of workers without threads, `request_timeout` those of all, and is `timeout` where it is not set. */
+  #limitsOf(age: number): Limits {
+    const worker = this.#all.children.byAge(age);
+    const loaded = worker && this.#all.generation(worker.generation)?.loaded;
+    if (loaded === undefined) return { totalMs: 0, progressMs: 0 };
+    const { timeout, request_timeout } = loaded.settings;
+    const totalMs = loaded.resolved.workerClass === "sync" ? timeout * 1e3 : 0;
+    return { totalMs, progressMs: request_timeout === null ? totalMs : request_timeout * 1e3 };
   }
 
   #settingsOf(age: number): Generation["loaded"]["settings"] | undefined {

@@ -12,11 +12,13 @@
 import type { Socket } from "node:net";
 import { quoted } from "../logging/quoted.ts";
 import { monotonicMs } from "./clock.ts";
+import { EndedClient } from "./ended-client.ts";
 import { type ClientSide, HttpExchange } from "./exchange.ts";
-import { FileSender } from "./file-sender.ts";
+import { type FileFailure, FileSender } from "./file-sender.ts";
 import type { Provenance } from "./forwarded.ts";
 import type { FrequentLine } from "./frequent-lines.ts";
 import type { Gateway, GatewayListener } from "./gateway.ts";
+import type { OpenedFile } from "./handed-file.ts";
 import type { Holder } from "./held-bytes.ts";
 import { ChunkedReader } from "./http1/chunked-reader.ts";
 import { errorResponse } from "./http1/error-page.ts";
@@ -83,8 +85,8 @@ export class ClientConnection implements ClientSide, Holder {
   #heldHead = 0;
   #heldBody = 0;
   #isReading = false;
-  /** When it has ended its side, which is how a client leaves, but it may also still read; infinite before. */
-  #clientEndedMs = Number.POSITIVE_INFINITY;
+  /** Has ended its side, which is how a client leaves, but it may also still read; null before. */
+  #ended: EndedClient | null = null;
 
   constructor(gateway: Gateway, listener: GatewayListener, open: OpenSocket) {
     this.#gateway = gateway;
@@ -309,6 +311,7 @@ export class ClientConnection implements ClientSide, Holder {
 
   release(): void {
     this.#outbox.release();
+    this.#ended?.onWritten();
   }
 
   get isGone(): boolean {
@@ -316,12 +319,11 @@ export class ClientConnection implements ClientSide, Holder {
   }
 
   sendFile(
-    fd: number,
-    offset: number,
-    length: number,
-    onDone: (sentBytes: number, error: Error | null) => void,
+    file: OpenedFile,
+    onRead: () => void,
+    onDone: (sentBytes: number, failure: FileFailure | null) => void,
   ): void {
-    new FileSender(this.#socket, this.#outbox, fd, offset, length, onDone);
+    new FileSender(this.#socket, this.#outbox, file, onRead, onDone);
   }
 
   get isWaiting(): boolean {
@@ -345,7 +347,7 @@ export class ClientConnection implements ClientSide, Holder {
     this.#gateway.logAccess(exchange);
     this.#exchange = null;
     this.#client = this.#peer;
-    const isLeft = this.#clientEndedMs < Number.POSITIVE_INFINITY && this.#ahead.length === 0;
+    const isLeft = this.#ended !== null && this.#ahead.length === 0;
     if (close || isLeft || this.#isAheadLost) {
       this.#linger();
       return;
@@ -494,16 +496,18 @@ export class ClientConnection implements ClientSide, Holder {
     // A client's time to act begins when it has the whole response.
     if (waitingBytes > 0 && this.#state === "lingering") this.#deadlineMs = nowMs + LINGER_MS;
     if (waitingBytes > 0 && this.isIdle) this.#deadlineMs = nowMs + this.#gateway.keepaliveMs;
-    if (nowMs - this.#clientEndedMs > ENDED_CLIENT_MS) this.#leaveIfUnclaimed();
+    if (this.#ended !== null && this.#exchange !== null)
+      this.#lookAfterEnded(this.#exchange, this.#ended, nowMs);
     if (nowMs - this.#progressMs > this.#gateway.writeTimeoutMs) this.#socket.destroy();
     else if (nowMs > this.#deadlineMs) this.#onDeadline();
   }
 
   /** A client that ended its side and whose request still waits for a worker has most likely gone. */
-  #leaveIfUnclaimed(): void {
-    const exchange = this.#exchange;
-    if (this.#state !== "reply" || exchange === null || exchange.isAnswering) return;
-    this.#clientEndedMs = Number.POSITIVE_INFINITY;
+  #lookAfterEnded(exchange: HttpExchange, ended: EndedClient, nowMs: number): void {
+    if (this.#state !== "reply") return;
+    this.#gateway.noteEnded(exchange);
+    if (exchange.isAnswering || nowMs - ended.sinceMs < ENDED_CLIENT_MS || !ended.mayBeUnclaimed) return;
+    ended.mayBeUnclaimed = false;
     this.#gateway.withdrawIfUnclaimed(exchange, () => this.#socket.destroy());
   }
 
@@ -523,7 +527,8 @@ export class ClientConnection implements ClientSide, Holder {
 
   /** The client sends no more (it may still read). */
   #onEnd(): void {
-    this.#clientEndedMs = monotonicMs();
+    this.#ended = new EndedClient(this.#socket);
+    if (this.#state === "reply" && this.#exchange !== null) this.#gateway.noteEnded(this.#exchange);
     if (this.#state === "reply" || this.#state === "lingering") return;
     this.#exchange?.body.discard();
     this.#exchange = null;

@@ -21,6 +21,7 @@ import { TicketWriter } from "../queue/ticket-writer.ts";
 import type { BusyPoll } from "./busy-poll.ts";
 import { ClaimWatch } from "./claim-watch.ts";
 import { monotonicMs } from "./clock.ts";
+import { Departures } from "./departures.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
 /** A request that waits for, or is being given, its reply. */
@@ -94,6 +95,7 @@ export class Dispatcher {
   readonly #tickets: TicketWriter;
   readonly #keys = new TicketKeys();
   readonly #claims: ClaimWatch;
+  readonly #departures: Departures;
   readonly #age: number;
   readonly #bounds: QueueBounds;
   readonly #busyPoll: BusyPoll;
@@ -119,6 +121,7 @@ export class Dispatcher {
     this.#arena = new Arena(join(runDirectory, arenaFile(age)));
     this.#tickets = new TicketWriter(join(runDirectory, TICKETS_FILE), age);
     this.#claims = new ClaimWatch(join(runDirectory, SCOREBOARD_FILE), age);
+    this.#departures = new Departures(join(runDirectory, SCOREBOARD_FILE), age);
   }
 
   /** Requests that are in the queue or in work. */
@@ -164,7 +167,12 @@ export class Dispatcher {
     return true;
   }
 
-  /** The client has left: a ticket that is not claimed yet is void, a reply that comes is dropped. */
+  /** The client sends no more, but may still read. */
+  noteEnded({ ticket }: Exchange): void {
+    if (this.#queued.get(ticket) !== undefined) this.#departures.ended(ticket);
+  }
+
+  /** The client has left: a ticket that is not claimed yet is void, a reply that comes is dropped, a thread that streams it is told. */
   withdraw(exchange: Exchange): void {
     const queued = this.#queued.get(exchange.ticket);
     if (queued !== undefined) {
@@ -172,6 +180,7 @@ export class Dispatcher {
       if (!this.#queued.delete(queued.id)) return;
       this.#arena.withdraw(queued.place);
       this.#withdrawn.push({ id: queued.id, place: queued.place });
+      this.#departures.left(queued.id);
       this.#probeForRoom();
       return;
     }
@@ -316,6 +325,7 @@ export class Dispatcher {
 
   /** To be called now and then: gives up what has waited for longer than it may. */
   sweep(nowMs: number): void {
+    this.#departures.sweep((ticket) => this.#queued.get(ticket) !== undefined);
     const waitsTooLong = (enqueuedMs: number): boolean => nowMs - enqueuedMs > this.#bounds.ageMs;
     while (this.#waiting[0] !== undefined && waitsTooLong(this.#waiting[0].enqueuedMs)) {
       this.#waiting.shift()?.exchange.onNotClaimed();
@@ -463,6 +473,7 @@ export class Dispatcher {
     this.#arena.close();
     this.#tickets.close();
     this.#claims.close();
+    this.#departures.close();
   }
 }
 

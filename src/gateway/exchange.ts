@@ -11,6 +11,9 @@ import type { AccessRecord } from "../logging/access-log.ts";
 import type { AccessLogRecord } from "../logging/log-channel.ts";
 import { quoted } from "../logging/quoted.ts";
 import {
+  FILE_COPIED,
+  FILE_KEPT,
+  FILE_REFUSED,
   FLAG_CLOSE,
   FRAME_BODY,
   FRAME_EARLY_HINTS,
@@ -24,9 +27,10 @@ import type { FrameHeader } from "../queue/reply-reader.ts";
 import { httpDate, monotonicMs } from "./clock.ts";
 import type { Exchange } from "./dispatcher.ts";
 import { percentDecode } from "./environ.ts";
-import { type HandedFile, openHandedFile, readHandedFile } from "./file-sender.ts";
+import type { FileFailure } from "./file-sender.ts";
 import type { Provenance } from "./forwarded.ts";
 import type { FrequentLine } from "./frequent-lines.ts";
+import { type OpenedFile, readHandedFile, type TakenFile, takeHandedFile } from "./handed-file.ts";
 import { errorResponse } from "./http1/error-page.ts";
 import type { RequestHead } from "./http1/request-head.ts";
 import { type ResponseFraming, responseFraming } from "./http1/response-framing.ts";
@@ -43,12 +47,11 @@ export interface ClientSide {
   release(): void;
   /** Whether it has left. */
   readonly isGone: boolean;
-  /** Sends a part of a file, whose descriptor it takes over; `onDone` is not called when the client leaves before. */
+  /** Sends a part of a file, whose descriptor it takes over; see FileSender. */
   sendFile(
-    fd: number,
-    offset: number,
-    length: number,
-    onDone: (sentBytes: number, error: Error | null) => void,
+    file: OpenedFile,
+    onRead: () => void,
+    onDone: (sentBytes: number, failure: FileFailure | null) => void,
   ): void;
   /** Whether anything waits for the client to take it. */
   readonly isWaiting: boolean;
@@ -132,8 +135,11 @@ export class HttpExchange implements Exchange, AccessRecord {
     this.workerAge = stream.age;
     this.#frameEndsReply = frame.kind === FRAME_WHOLE;
     switch (frame.kind) {
-      case FRAME_WHOLE:
       case FRAME_HEAD:
+        if (this.#file !== "none" && !this.#forgoesFile()) break;
+        this.#begin(stream, frame, bytes, start, end, complete);
+        break;
+      case FRAME_WHOLE:
         this.#begin(stream, frame, bytes, start, end, complete);
         break;
       case FRAME_BODY:
@@ -245,6 +251,7 @@ export class HttpExchange implements Exchange, AccessRecord {
 
   #sendBody(stream: WorkerStream, bytes: Buffer, start: number, end: number): void {
     if (this.#framing === null || this.#framing.body === "none" || start === end) return;
+    if (this.#file === "taken") return;
     const last = Math.min(end, start + this.#remaining);
     if (start === last) return;
     this.#remaining -= last - start;
@@ -277,35 +284,78 @@ export class HttpExchange implements Exchange, AccessRecord {
 
   // -- a file as the body ------------------------------------------------------------------------------------
 
-  /** The worker waits for the answer, and sends the body itself when it is no. */
+  /** The worker sends the body itself, although it has offered a file: the answer was too late for it. Returns whether it may. */
+  #forgoesFile(): boolean {
+    if (this.#file === "taken") return false;
+    this.#file = "none";
+    return true;
+  }
+
+  /** The worker waits for the answer, and sends the body itself when it is refused. */
   #considerFile(stream: WorkerStream, frame: FrameHeader, payload: Buffer): void {
+    if (this.isAnswering || this.#file !== "none") {
+      stream.answerFile(frame.ticket, FILE_REFUSED);
+      return;
+    }
     const offered = readHandedFile(payload);
     this.#file = "offered";
-    openHandedFile(offered, (fd) => {
+    takeHandedFile(offered, (taken) => {
       const isWanted = this.#file === "offered" && !this.#client.isGone;
-      stream.answerFile(frame.ticket, fd !== null || !isWanted);
-      this.#file = fd === null && isWanted ? "none" : "taken";
-      if (fd !== null && !isWanted) close(fd);
-      else if (fd !== null) this.#sendFile(frame, offered, fd);
+      if (isWanted) this.#file = taken.kind === "refused" ? "none" : "taken";
+      if (!isWanted) this.#dropFile(stream, frame, taken);
+      else if (taken.kind === "refused") stream.answerFile(frame.ticket, FILE_REFUSED);
+      else this.#takeFile(stream, frame, offered.head, taken);
     });
   }
 
-  #sendFile(frame: FrameHeader, { head, offset, length }: HandedFile, fd: number): void {
-    const framing = this.#decideFraming(frame, length);
-    this.#writeHead(framing, head, 0, head.length, undefined);
+  /** Nobody waits for it any more. */
+  #dropFile(stream: WorkerStream, { ticket }: FrameHeader, taken: TakenFile): void {
+    stream.answerFile(ticket, FILE_COPIED);
+    if (taken.kind === "kept") close(taken.file.fd);
+  }
+
+  #takeFile(
+    stream: WorkerStream,
+    frame: FrameHeader,
+    head: Buffer,
+    taken: Exclude<TakenFile, { kind: "refused" }>,
+  ): void {
+    const framing = this.#decideFraming(frame, lengthOf(taken));
     if (framing.body === "none") {
-      close(fd);
+      this.#dropFile(stream, frame, taken);
+      this.#writeHead(framing, head, 0, head.length, undefined);
       this.#finish();
-      return;
+    } else if (taken.kind === "copied") {
+      stream.answerFile(frame.ticket, FILE_COPIED);
+      this.#sendCopy(framing, head, taken.bytes);
+    } else {
+      stream.answerFile(frame.ticket, FILE_KEPT);
+      this.#writeHead(framing, head, 0, head.length, undefined);
+      this.#sendFile(stream, taken.file);
     }
-    this.#client.sendFile(fd, offset, length, (sentBytes, error) => {
+  }
+
+  #sendCopy(framing: ResponseFraming, head: Buffer, bytes: Buffer): void {
+    const body = bytes.subarray(0, Math.min(bytes.length, this.#remaining));
+    this.#client.gather();
+    this.#writeHead(framing, head, 0, head.length, undefined);
+    this.#client.write(body);
+    this.#client.release();
+    this.bodyBytes = body.length;
+    this.#remaining -= body.length;
+    this.#finish();
+  }
+
+  #sendFile(stream: WorkerStream, file: OpenedFile): void {
+    const onRead = (): void => stream.end();
+    this.#client.sendFile(file, onRead, (sentBytes, failure) => {
       this.bodyBytes = sentBytes;
       this.#remaining -= sentBytes;
-      if (error === null) {
+      if (failure === null) {
         this.#finish();
         return;
       }
-      this.#client.logLost(this, 500, `A file could not be read on (${error.message}) for`, "fileFailed");
+      this.#client.logLost(this, 500, failure.message, "fileFailed");
       this.#fail(500, "");
     });
   }
@@ -421,6 +471,10 @@ export class HttpExchange implements Exchange, AccessRecord {
     const text = this.#fieldLines.toString("latin1");
     return text.split("\r\n").filter((line) => line !== "");
   }
+}
+
+function lengthOf(taken: Exclude<TakenFile, { kind: "refused" }>): number {
+  return taken.kind === "copied" ? taken.bytes.length : taken.file.length;
 }
 
 function splitField(line: string): [name: string, value: string] {

@@ -1,88 +1,55 @@
 /**
- * Sends a part of a file that a worker has handed over (PROTOCOL.md §5, FILE).
+ * Sends a part of a file that a worker has handed over (handed-file.ts).
  *
- * Rules: the file is read as the client takes it, one piece at a time; its descriptor is closed whatever happens. A file that has
- * become shorter than what was announced cannot be completed, and the receiver is told.
+ * Rules: the file is read as the client takes it, one piece at a time, and after each piece it is looked at: nothing of a file that has
+ * changed is sent. Its descriptor is closed whatever happens.
  *
  * Runs in: gateway.
  */
-import { close, constants, fstat, open, read } from "node:fs";
+import { type BigIntStats, close, fstat, read, readlinkSync } from "node:fs";
 import type { Socket } from "node:net";
-import { FILE } from "../queue/layout.ts";
+import type { OpenedFile } from "./handed-file.ts";
 import type { Outbox } from "./outbox.ts";
-
-/** What a worker has open, by the name that it had; and the head of the response. */
-export interface HandedFile {
-  readonly head: Buffer;
-  readonly path: Buffer;
-  readonly device: bigint;
-  readonly inode: bigint;
-  /** Bytes. */
-  readonly offset: number;
-  readonly length: number;
-}
 
 const PIECE_BYTES = 256 * 1024;
 
-// Not a pipe that has taken the file's place: opening one waits for a writer.
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
-
-/** The payload of a FILE frame. */
-export function readHandedFile(payload: Buffer): HandedFile {
-  const pathStart = FILE.infoBytes + payload.readUInt32LE(FILE.headLength);
-  return {
-    head: payload.subarray(FILE.infoBytes, pathStart),
-    path: payload.subarray(pathStart),
-    device: payload.readBigUInt64LE(FILE.device),
-    inode: payload.readBigUInt64LE(FILE.inode),
-    offset: Number(payload.readBigUInt64LE(FILE.offset)),
-    length: Number(payload.readBigUInt64LE(FILE.length)),
-  };
-}
-
-/** Calls back with a descriptor of the very file, or null: it has another name by now, or is not for the gateway to read. */
-export function openHandedFile(file: HandedFile, callback: (fd: number | null) => void): void {
-  open(file.path, OPEN_FLAGS, (openError, fd) => {
-    if (openError !== null) {
-      callback(null);
-      return;
-    }
-    fstat(fd, { bigint: true }, (error, stats) => {
-      const isIt = error === null && stats.isFile() && stats.dev === file.device && stats.ino === file.inode;
-      if (isIt) callback(fd);
-      else close(fd, () => callback(null));
-    });
-  });
-}
+/** Why a file could not be sent to its end, for the log: "Response file was changed midway in". */
+export class FileFailure extends Error {}
 
 export class FileSender {
   readonly #socket: Socket;
   readonly #outbox: Outbox;
   readonly #fd: number;
-  readonly #onDone: (sentBytes: number, error: Error | null) => void;
+  readonly #path: string;
+  readonly #onRead: () => void;
+  readonly #onDone: (sentBytes: number, failure: FileFailure | null) => void;
   readonly #end: number;
   readonly #start: number;
+  #stats: BigIntStats;
   #position: number;
   #piece: Buffer;
   #isReading = false;
   #isOver = false;
 
   /**
-   * Takes over the descriptor. `onDone` is called once, with the bytes that were sent; not when the client leaves before.
+   * Takes over the descriptor. `onRead` is called once, when the file is read no more. `onDone` is called once, with the bytes that
+   * were sent; not when the client leaves before.
    */
   constructor(
     socket: Socket,
     outbox: Outbox,
-    fd: number,
-    offset: number,
-    length: number,
-    onDone: (sentBytes: number, error: Error | null) => void,
+    { fd, offset, length, stats }: OpenedFile,
+    onRead: () => void,
+    onDone: (sentBytes: number, failure: FileFailure | null) => void,
   ) {
     this.#socket = socket;
     this.#outbox = outbox;
     this.#fd = fd;
+    this.#path = pathOf(fd);
+    this.#stats = stats;
     this.#start = this.#position = offset;
     this.#end = offset + length;
+    this.#onRead = onRead;
     this.#onDone = onDone;
     this.#piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, length));
     socket.on("drain", this.#pump);
@@ -100,11 +67,36 @@ export class FileSender {
     const length = Math.min(this.#piece.length, this.#end - this.#position);
     this.#isReading = true;
     read(this.#fd, this.#piece, 0, length, this.#position, (error, count) => {
-      this.#isReading = false;
-      if (this.#isOver) this.#closeFile();
-      else if (error !== null || count === 0) this.#finish(error ?? new Error("the file has become shorter"));
-      else this.#send(count);
+      if (this.#isOver || error !== null) this.#onLooked(count, error);
+      else fstat(this.#fd, { bigint: true }, (failed, stats) => this.#onLooked(count, failed, stats));
     });
+  }
+
+  /** The piece has been read, and the file looked at afterwards: so what was changed before the end of the read shows. */
+  #onLooked(count: number, error: Error | null, stats?: BigIntStats): void {
+    this.#isReading = false;
+    if (this.#isOver) this.#closeFile();
+    else if (error !== null)
+      this.#finish(new FileFailure(`Reading the response file failed midway (${error.message}) in`));
+    else if (stats === undefined || count === 0 || this.#hasChanged(stats))
+      this.#finish(new FileFailure("Response file was changed midway in"));
+    else this.#send(count);
+  }
+
+  /**
+   * What changes the bytes sets the time of modification. The time of change alone, without the size, can be set by a rename, a link, a
+   * deletion or a change of rights, which leave the bytes alone, or by who has set the time of modification back.
+   */
+  #hasChanged(stats: BigIntStats): boolean {
+    const before = this.#stats;
+    if (stats.mtimeNs !== before.mtimeNs || stats.size !== before.size) return true;
+    if (stats.ctimeNs === before.ctimeNs) return false;
+    const isOtherwise = (["nlink", "mode", "uid", "gid"] as const).some(
+      (field) => stats[field] !== before[field],
+    );
+    if (!isOtherwise && pathOf(this.#fd) === this.#path) return true;
+    this.#stats = stats;
+    return false;
   }
 
   #send(count: number): void {
@@ -115,10 +107,10 @@ export class FileSender {
     this.#pump();
   }
 
-  #finish(error: Error | null): void {
+  #finish(failure: FileFailure | null): void {
     this.#leave();
     this.#closeFile();
-    this.#onDone(this.#position - this.#start, error);
+    this.#onDone(this.#position - this.#start, failure);
   }
 
   readonly #onClose = (): void => {
@@ -133,6 +125,15 @@ export class FileSender {
   }
 
   #closeFile(): void {
-    close(this.#fd);
+    close(this.#fd, this.#onRead);
+  }
+}
+
+/** Empty where the system does not tell. */
+function pathOf(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
   }
 }

@@ -220,6 +220,10 @@ export class Gateway {
     this.#queue.withdraw(exchange);
   }
 
+  noteEnded(exchange: HttpExchange): void {
+    this.#queue.noteEnded(exchange);
+  }
+
   /** What clients or a disk can cause at any rate: one line a second of each kind at most. */
   logOften(kind: FrequentLine, message: string): void {
     this.#frequent[kind].log(monotonicMs(), message);

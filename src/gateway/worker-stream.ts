@@ -94,12 +94,17 @@ export class WorkerStream implements ReplySink {
     this.#dispatcher.onReplyMore(this, ticket, bytes, start, end, complete);
   }
 
-  /** Whether the gateway sends the file that was offered (PROTOCOL.md §5). */
-  answerFile(ticket: number, isTaken: boolean): void {
-    const answer = Buffer.alloc(FILE_ANSWER.bytes);
-    answer.writeUInt32LE(ticket, FILE_ANSWER.ticket);
-    answer[FILE_ANSWER.isTaken] = isTaken ? 1 : 0;
-    this.#socket.write(answer);
+  /** One of FILE_REFUSED, FILE_COPIED and FILE_KEPT (PROTOCOL.md §5), to the file that was offered. */
+  answerFile(ticket: number, answer: number): void {
+    const bytes = Buffer.alloc(FILE_ANSWER.bytes);
+    bytes.writeUInt32LE(ticket, FILE_ANSWER.ticket);
+    bytes.writeUInt8(answer, FILE_ANSWER.answer);
+    this.#socket.write(bytes);
+  }
+
+  /** It was a file's own, and the file has been read. */
+  end(): void {
+    this.#socket.end();
   }
 
   pause(): void {

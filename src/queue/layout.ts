@@ -57,9 +57,10 @@ export const SLOT = {
   overdueTicket: 48,
   leftGateway: 52,
   leftTicket: 56,
-  left: 60,
   progress: 64,
   alive: 72,
+  endedGateway: 80,
+  endedTicket: 84,
 } as const;
 
 export const SLOT_FREE = 0;
@@ -102,7 +103,17 @@ export const FILE = {
 } as const;
 
 /** Offsets in the answer to a FILE frame. */
-export const FILE_ANSWER = { ticket: 0, isTaken: 4, bytes: 5 } as const;
+export const FILE_ANSWER = { ticket: 0, answer: 4, bytes: 5 } as const;
+
+/** The worker sends the body itself. */
+export const FILE_REFUSED = 0;
+/** The gateway has all bytes of it that it needs. */
+export const FILE_COPIED = 1;
+/** The gateway reads it as the client takes it, and closes the stream when it has read the last byte. */
+export const FILE_KEPT = 2;
+
+/** Up to so many bytes of a file are copied; more are offered on a stream of their own. */
+export const FILE_COPY_BYTES = 262144;
 
 /** Frame flag: the application sent `Connection: close`. */
 export const FLAG_CLOSE = 1;

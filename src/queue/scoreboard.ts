@@ -28,6 +28,10 @@ export interface SlotRecord {
   readonly ticket: number;
   readonly startedMs: number;
   readonly served: number;
+  /** When the body last moved on; minus `startedMs` while the thread waits for its gateway. Before `startedMs`: not yet. */
+  readonly progressMs: number;
+  /** When the main thread last ran; 0: it does not say. Of the first slot of a worker. */
+  readonly aliveMs: number;
 }
 
 /** Creates the file with every slot free. */
@@ -88,5 +92,7 @@ export function decodeSlot(bytes: Buffer, offset: number): SlotRecord {
     ticket: bytes.readUInt32LE(offset + SLOT.ticket),
     startedMs: bytes.readDoubleLE(offset + SLOT.started),
     served: Number(bytes.readBigUInt64LE(offset + SLOT.served)),
+    progressMs: bytes.readDoubleLE(offset + SLOT.progress),
+    aliveMs: bytes.readDoubleLE(offset + SLOT.alive),
   };
 }

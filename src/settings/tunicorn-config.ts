@@ -77,13 +77,19 @@ export interface TunicornConfig {
    */
   readonly max_requests_jitter?: ConfigValue<"max_requests_jitter">;
   /**
-   * Seconds that a request may take before it is answered with 504 and ended. A worker in which it cannot be ended is replaced and killed. 0 means no limit.
+   * Seconds that a request to a sync worker may take before it is answered with 504 and ended. A worker with threads whose main thread does not run for so long is killed, and another takes its place. 0 means no limit.
    *
    * Default: 30
    *
    * --timeout
    */
   readonly timeout?: ConfigValue<"timeout">;
+  /**
+   * Seconds that a request may take up to the head of its response, and then from one part of the body to the next, before it is answered with 504 (or cut) and ended. A worker in which it cannot be ended is replaced and killed. 0 means no limit. Default: timeout for sync workers, no limit for workers with threads.
+   *
+   * --request-timeout
+   */
+  readonly request_timeout?: ConfigValue<"request_timeout">;
   /**
    * Seconds that requests have to finish when workers are stopped or restarted.
    *

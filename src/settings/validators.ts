@@ -102,6 +102,18 @@ export function gatewayCount(raw: unknown): number | "auto" {
   return count;
 }
 
+/** Seconds; a fraction will do. */
+export function secondsOrNull(raw: unknown): number | null {
+  if (raw === null || raw === undefined) return null;
+  const isNumber =
+    typeof raw === "number" || (typeof raw === "string" && /^\s*-?(\d+\.?\d*|\.\d+)\s*$/.test(raw));
+  const seconds = Number(raw);
+  if (!isNumber || !Number.isFinite(seconds))
+    throw new SettingsError(`Not a number of seconds: ${pythonStr(raw)}`);
+  if (seconds < 0) throw new SettingsError(`Value must be positive: ${seconds}`);
+  return seconds;
+}
+
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
 
 /** Bytes: a number, or a text such as `512M`. */

@@ -8,7 +8,7 @@ import { maybePythonInt, pythonIntError } from "./python-text.ts";
 import { classOrText } from "./python-values.ts";
 import { type Effect, section } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
-import { byteSize, gatewayCount, positiveInt } from "./validators.ts";
+import { byteSize, gatewayCount, positiveInt, secondsOrNull } from "./validators.ts";
 
 /** Gunicorn answers anything else than a number with a traceback; the line names the variable to look at. */
 function readWebConcurrency(value: string): number {
@@ -75,12 +75,22 @@ export const workerProcesses = section("Worker Processes", {
   /** Seconds; 0 switches the limit off. */
   timeout: {
     summary:
-      "Seconds that a request may take before it is answered with 504 and ended. A worker in which it cannot be ended is replaced and killed. 0 means no limit.",
+      "Seconds that a request to a sync worker may take before it is answered with 504 and ended. A worker with threads whose main thread does not run for so long is killed, and another takes its place. 0 means no limit.",
     flags: ["-t", "--timeout"],
     metavar: "INT",
     type: "int",
     validate: positiveInt,
     default: 30,
+  },
+  /** Seconds; 0 switches the limit off. Null: `timeout` for sync workers, off for the others. */
+  request_timeout: {
+    summary:
+      "Seconds that a request may take up to the head of its response, and then from one part of the body to the next, before it is answered with 504 (or cut) and ended. A worker in which it cannot be ended is replaced and killed. 0 means no limit. Default: timeout for sync workers, no limit for workers with threads.",
+    flags: ["--request-timeout"],
+    metavar: "SECONDS",
+    validate: secondsOrNull,
+    default: null,
+    own: true,
   },
   /** Seconds. */
   graceful_timeout: {

@@ -120,6 +120,7 @@ export class Instance {
       `bind = ["127.0.0.1:0", "unix:${this.#socket}"]`,
       `workers, threads = ${workers}, ${threads}`,
       `timeout = ${timeout}`,
+      `request_timeout = ${timeout}`,
       `keepalive = ${this.#keepalive}`,
       `preload_app = ${preload ? "True" : "False"}`,
       `pidfile = ${JSON.stringify(join(this.directory, "pid"))}`,

@@ -53,6 +53,11 @@ const SCENARIOS: readonly Scenario[] = [
     act: exceedTimeout,
     isUnlike: "log: request longer than timeout",
   },
+  {
+    title: "a request longer than timeout in a worker with threads",
+    words: ["--threads", "2", "--timeout", "2"],
+    act: (server) => statusOf(server, "/nap"),
+  },
   { title: "start and TERM" },
   { title: "INT", ends: true, act: (server) => tell(server, "SIGINT", "int") },
   { title: "QUIT", ends: true, act: (server) => tell(server, "SIGQUIT", "quit") },

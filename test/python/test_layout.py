@@ -15,6 +15,7 @@ import pytest
 
 from tunicorn import layout
 from tunicorn.arena import Arenas
+from tunicorn.file_wrapper import FilePart
 from tunicorn.reply import ReplyStream
 from tunicorn.response_head import ResponseHead
 from tunicorn.scoreboard import Slot, open_scoreboard
@@ -108,7 +109,9 @@ def test_tickets_are_read(case: Case, tmp_path: Path) -> None:
     os.close(queue.descriptor)
 
 
-FRAMES = [f"frame-{kind}" for kind in ("hello", "whole", "head", "body", "end", "fail", "early-hints")]
+FRAMES = [
+    f"frame-{kind}" for kind in ("hello", "whole", "head", "body", "end", "fail", "early-hints", "file")
+]
 
 
 @pytest.mark.parametrize(
@@ -191,9 +194,18 @@ def test_slots_are_written(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
         slot.retiring()
     if fields["retireSeen"]:
         slot.retire_seen()
+    for name, note in (("progress", slot.moves_on), ("alive", slot.is_alive)):
+        if fields[name]:
+            monkeypatch.setattr("tunicorn.scoreboard.monotonic", lambda name=name: fields[name] / 1e3)
+            note()
     start = layout.SCOREBOARD_HEADER_BYTES + layout.SLOT_BYTES
     assert board[start : start + layout.SLOT_BYTES] == bytes_of(case)
     assert slot.has_seen_retire() == bool(fields["retireSeen"])
+
+
+def slot_of_nobody(number: int) -> Slot:
+    board = bytearray(layout.SCOREBOARD_HEADER_BYTES + (number + 1) * layout.SLOT_BYTES)
+    return Slot(board, number)
 
 
 @each("frame-hello")
@@ -203,18 +215,18 @@ def test_a_stream_begins_with_hello(case: Case, tmp_path: Path, monkeypatch: pyt
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / layout.replies_file(1)))
         listener.listen()
-        stream = ReplyStream(str(tmp_path), 1, fields["ticket"], fields["headLength"])
+        stream = ReplyStream(str(tmp_path), 1, fields["ticket"], slot_of_nobody(fields["headLength"]))
         with listener.accept()[0] as accepted:
             assert accepted.recv(65536) == bytes_of(case)
         stream.close()
 
 
-@pytest.mark.parametrize("kind", ["whole", "head", "body", "end", "fail", "early-hints"])
+@pytest.mark.parametrize("kind", ["whole", "head", "body", "end", "fail", "early-hints", "file"])
 def test_reply_frames_are_written(kind: str, tmp_path: Path) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(tmp_path / layout.replies_file(1)))
     listener.listen()
-    stream = ReplyStream(str(tmp_path), 1, 2, 3)
+    stream = ReplyStream(str(tmp_path), 1, 2, slot_of_nobody(3))
     accepted = listener.accept()[0]
     hello = layout.FRAME_HEADER.unpack(accepted.recv(layout.FRAME_HEADER.size))
     assert hello == (0, layout.FRAME_HELLO, 0, layout.PROTOCOL_VERSION, 2, 0, 3, os.getpid(), 0)
@@ -222,6 +234,8 @@ def test_reply_frames_are_written(kind: str, tmp_path: Path) -> None:
         expected = bytes_of(case)
         stream.key = case["fields"]["key"]
         stream.claimed = case["fields"]["claimed"]
+        # To the file, should it be one: the worker waits for it.
+        accepted.sendall(layout.FILE_ANSWER.pack(case["fields"]["ticket"], layout.FILE_COPIED))
         send(stream, kind, case)
         received = b""
         while len(received) < len(expected):
@@ -247,6 +261,11 @@ def send(stream: ReplyStream, kind: str, case: Case) -> None:
             stream.end(ticket)
         case "fail":
             stream.fail(ticket)
+        case "file":
+            device, inode, offset, length, size = layout.FILE_INFO.unpack_from(head.encode("latin-1"))
+            start = layout.FILE_INFO.size
+            part = FilePart(head[start + size :].encode("latin-1"), device, inode, offset, length)
+            assert stream.file(ticket, head_of(case, head[start : start + size]), part) == layout.FILE_COPIED
         case "early-hints":
             stream.early_hints(ticket, head.encode("latin-1"))
 

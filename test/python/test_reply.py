@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,10 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from tunicorn.file_wrapper import FilePart
+from tunicorn.file_wrapper import FilePart, FileWrapper
+from tunicorn.files_out import FilesOut
 from tunicorn.layout import (
     FILE_ANSWER,
+    FILE_COPIED,
+    FILE_COPY_BYTES,
     FILE_INFO,
+    FILE_KEPT,
+    FILE_REFUSED,
     FRAME_BODY,
     FRAME_END,
     FRAME_FAIL,
@@ -24,14 +31,21 @@ from tunicorn.layout import (
     FRAME_HELLO,
     FRAME_WHOLE,
     PROTOCOL_VERSION,
+    SCOREBOARD_HEADER_BYTES,
+    SLOT_BYTES,
+    SLOT_ENDED_GATEWAY_U32,
+    SLOT_LEFT_GATEWAY_U32,
+    SLOT_PROGRESS_F64,
     replies_file,
 )
-from tunicorn.reply import GatewayGone, ReplyStream, ReplyStreams
+from tunicorn.reply import ClientGone, GatewayGone, ReplyStream, ReplyStreams
 from tunicorn.response_head import ResponseHead
+from tunicorn.scoreboard import Slot
 
 GATEWAY = 3
 AGE = 5
 SLOT = 8
+BOARD = bytearray(SCOREBOARD_HEADER_BYTES + (SLOT + 1) * SLOT_BYTES)
 TICKET = 7
 HELLO = (FRAME_HELLO, AGE, b"")
 HEAD = ResponseHead("200 OK", [("X-A", "b")])
@@ -49,7 +63,7 @@ class Gateway:
         return self.listener.accept()[0]
 
     def stream(self) -> tuple[ReplyStream, socket.socket]:
-        stream = ReplyStream(str(self.directory), GATEWAY, AGE, SLOT)
+        stream = ReplyStream(str(self.directory), GATEWAY, AGE, Slot(BOARD, SLOT))
         accepted = self.accept()
         assert read_frame(accepted) == HELLO
         return stream, accepted
@@ -79,7 +93,7 @@ def read_frame(accepted: socket.socket) -> tuple[int, int, bytes]:
 
 
 def test_hello_says_who_the_thread_is(gateway: Gateway) -> None:
-    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, SLOT)
+    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, Slot(BOARD, SLOT))
     with gateway.accept() as accepted:
         assert FRAME_HEADER.unpack(accepted.recv(FRAME_HEADER.size)) == (
             0,
@@ -153,10 +167,10 @@ def test_a_frame_is_whole_wherever_the_system_stops_in_it(
 
 def test_a_gateway_that_does_not_listen_is_gone(tmp_path: Path, gateway: Gateway) -> None:
     with pytest.raises(GatewayGone):
-        ReplyStream(str(tmp_path / "nowhere"), GATEWAY, AGE, SLOT)
+        ReplyStream(str(tmp_path / "nowhere"), GATEWAY, AGE, Slot(BOARD, SLOT))
     gateway.listener.close()
     with pytest.raises(GatewayGone):
-        ReplyStream(str(gateway.directory), GATEWAY, AGE, SLOT)
+        ReplyStream(str(gateway.directory), GATEWAY, AGE, Slot(BOARD, SLOT))
 
 
 def test_a_gateway_that_died_is_gone_for_every_frame(gateway: Gateway) -> None:
@@ -171,7 +185,7 @@ def test_a_gateway_that_died_is_gone_for_every_frame(gateway: Gateway) -> None:
 
 
 def test_a_thread_has_one_stream_for_each_gateway(gateway: Gateway) -> None:
-    streams = ReplyStreams(str(gateway.directory), AGE, SLOT)
+    streams = ReplyStreams(str(gateway.directory), AGE, Slot(BOARD, SLOT))
     stream = streams.to(GATEWAY)
     assert streams.to(GATEWAY) is stream
     with pytest.raises(GatewayGone):
@@ -180,7 +194,7 @@ def test_a_thread_has_one_stream_for_each_gateway(gateway: Gateway) -> None:
 
 
 def test_a_stream_that_was_dropped_is_connected_anew(gateway: Gateway) -> None:
-    streams = ReplyStreams(str(gateway.directory), AGE, SLOT)
+    streams = ReplyStreams(str(gateway.directory), AGE, Slot(BOARD, SLOT))
     streams.to(GATEWAY)
     with gateway.accept() as first:
         streams.drop(GATEWAY)
@@ -197,13 +211,13 @@ def test_a_stream_that_was_dropped_is_connected_anew(gateway: Gateway) -> None:
 PART = FilePart(b"/srv/file", 1, 2, 10, 70000)
 
 
-@pytest.mark.parametrize("is_taken", [True, False])
-def test_a_file_is_offered_and_the_answer_is_waited_for(gateway: Gateway, is_taken: bool) -> None:
+@pytest.mark.parametrize("answer", [FILE_REFUSED, FILE_COPIED, FILE_KEPT])
+def test_a_file_is_offered_and_the_answer_is_waited_for(gateway: Gateway, answer: int) -> None:
     stream, accepted = gateway.stream()
     with accepted:
         # The first is of a request that was given up while it waited.
-        accepted.sendall(FILE_ANSWER.pack(TICKET - 1, not is_taken) + FILE_ANSWER.pack(TICKET, is_taken))
-        assert stream.file(TICKET, HEAD, PART) is is_taken
+        accepted.sendall(FILE_ANSWER.pack(TICKET - 1, FILE_COPIED) + FILE_ANSWER.pack(TICKET, answer))
+        assert stream.file(TICKET, HEAD, PART) == answer
         kind, ticket, payload = read_frame(accepted)
         assert (kind, ticket) == (FRAME_FILE, TICKET)
         assert FILE_INFO.unpack_from(payload) == (1, 2, 10, 70000, len(BLOCK))
@@ -221,7 +235,7 @@ def test_a_gateway_that_leaves_instead_of_answering_is_gone(gateway: Gateway) ->
 
 
 def test_the_stream_of_a_gateway_that_is_gone_is_closed_when_there_is_another(gateway: Gateway) -> None:
-    streams = ReplyStreams(str(gateway.directory), AGE, SLOT)
+    streams = ReplyStreams(str(gateway.directory), AGE, Slot(BOARD, SLOT))
     streams.to(GATEWAY)
     with gateway.accept() as first:
         path = gateway.directory / replies_file(GATEWAY)
@@ -230,3 +244,138 @@ def test_the_stream_of_a_gateway_that_is_gone_is_closed_when_there_is_another(ga
         assert read_frame(first) == HELLO
         assert first.recv(1) == b"", "closed"
     streams.drop(GATEWAY + 1)
+
+
+def board_with(gateway_field: int, ticket: int) -> Slot:
+    """The slot of a thread whose client has left, or has ended its side."""
+    slot = Slot(bytearray(BOARD), SLOT)
+    depart(slot, gateway_field, ticket)
+    return slot
+
+
+def depart(slot: Slot, gateway_field: int, ticket: int) -> None:
+    """As a gateway would write it."""
+    slot._u32[gateway_field], slot._u32[gateway_field + 1] = GATEWAY, ticket  # noqa: SLF001 - another process's part
+
+
+def progress(slot: Slot) -> float:
+    return slot._f64[SLOT_PROGRESS_F64]  # noqa: SLF001 - read by another process
+
+
+def sends(stream: ReplyStream) -> bool:
+    """Whether an item of a stream is sent, and nothing is raised after it."""
+    try:
+        stream.body(TICKET, b"item")
+    except ClientGone:
+        return False
+    return True
+
+
+def test_no_item_is_sent_to_a_client_that_has_left(gateway: Gateway) -> None:
+    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, board_with(SLOT_LEFT_GATEWAY_U32, TICKET))
+    with gateway.accept() as accepted:
+        with pytest.raises(ClientGone):
+            stream.head(TICKET, HEAD, b"")
+        with pytest.raises(ClientGone):
+            stream.body(TICKET, b"item")
+        stream.fail(TICKET)
+        assert [read_frame(accepted) for _ in range(2)] == [HELLO, (FRAME_FAIL, TICKET, b"")]
+    stream.close()
+
+
+def test_the_client_of_an_earlier_request_does_not_matter(gateway: Gateway) -> None:
+    for field in (SLOT_LEFT_GATEWAY_U32, SLOT_ENDED_GATEWAY_U32):
+        stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, board_with(field, TICKET - 1))
+        with gateway.accept():
+            assert sends(stream)
+        stream.close()
+
+
+def test_a_client_that_has_ended_its_side_is_given_time_to_show_that_it_has_left(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = board_with(SLOT_ENDED_GATEWAY_U32, TICKET)
+    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, slot)
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            depart(slot, SLOT_LEFT_GATEWAY_U32, TICKET)
+
+    monkeypatch.setattr("tunicorn.reply.time.sleep", sleep)
+    with gateway.accept():
+        assert not sends(stream)
+        assert len(pauses) == 3
+    stream.close()
+
+
+def test_a_client_that_still_reads_is_kept_waiting_for_the_first_items_only(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, board_with(SLOT_ENDED_GATEWAY_U32, TICKET))
+    pauses: list[float] = []
+    monkeypatch.setattr("tunicorn.reply.time.sleep", pauses.append)
+    with gateway.accept():
+        assert all(sends(stream) for _ in range(10))
+    assert 0.3 <= sum(pauses) < 0.33
+    stream.close()
+
+
+def test_the_slot_says_that_the_gateway_is_waited_for_and_then_that_the_body_moves_on(
+    gateway: Gateway,
+) -> None:
+    slot = Slot(bytearray(BOARD), SLOT)
+    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, slot)
+    started = slot.claimed(GATEWAY, TICKET)
+    with gateway.accept() as accepted:
+        sender = threading.Thread(target=stream.body, args=(TICKET, bytes(5_000_000)))
+        sender.start()
+        while progress(slot) == 0:
+            pass
+        assert progress(slot) == -started
+        read_exactly(accepted, 2 * FRAME_HEADER.size + 5_000_000)
+        sender.join()
+        assert progress(slot) >= started
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    ("length", "answer", "is_kept"),
+    [(FILE_COPY_BYTES, FILE_COPIED, False), (FILE_COPY_BYTES + 1, FILE_KEPT, True)],
+)
+def test_a_large_file_is_offered_on_a_stream_of_its_own_and_a_small_one_is_not(
+    gateway: Gateway, length: int, answer: int, is_kept: bool
+) -> None:
+    files = FilesOut(signal.SIGURG, lambda: None)  # which is ignored
+    slot = Slot(bytearray(BOARD), SLOT)
+    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, slot, files)
+    main = gateway.accept()
+    wrapper = FileWrapper(io.BytesIO())
+    answers: list[int] = []
+    part = PART._replace(length=length)
+    worker = threading.Thread(target=lambda: answers.append(stream.hand_over(TICKET, HEAD, part, wrapper)))
+    worker.start()
+    offered = gateway.accept() if is_kept else main
+    assert read_frame(offered) == HELLO
+    assert read_frame(offered)[0] == FRAME_FILE
+    offered.sendall(FILE_ANSWER.pack(TICKET, answer))
+    assert read_frame(offered) == (FRAME_END, TICKET, b"")
+    worker.join()
+    assert answers == [answer]
+    offered.close()
+    main.close()
+    files.close_finished()
+    assert wrapper.filelike.closed == is_kept, "otherwise the request closes it"
+    stream.close()
+
+
+def test_a_gateway_that_does_not_accept_the_stream_of_a_file_is_not_waited_for(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunicorn.reply._ANSWER_SECONDS", 0.01)
+    files = FilesOut(signal.SIGURG, lambda: None)
+    stream = ReplyStream(str(gateway.directory), GATEWAY, AGE, Slot(bytearray(BOARD), SLOT), files)
+    part = PART._replace(length=FILE_COPY_BYTES + 1)
+    assert stream.hand_over(TICKET, HEAD, part, FileWrapper(io.BytesIO())) == FILE_REFUSED
+    stream.close()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from tunicorn.file_wrapper import FileWrapper
-from tunicorn.reply import GatewayGone, ReplyStream
+from tunicorn.file_wrapper import BLOCK_BYTES, FileWrapper
+from tunicorn.reply import ClientGone, GatewayGone, ReplyStream
 from tunicorn.response_head import ResponseHead
 from tunicorn.wsgi import WSGIRequest
 
@@ -21,16 +22,24 @@ StartResponse = Callable[..., Callable[[bytes], None]]
 class Recorder(ReplyStream):
     """A stream that keeps what would be sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, items_until_left: int = 1_000_000) -> None:
+        """`items_until_left`: how many items the client takes before it leaves."""
         self.frames: list[Frame] = []
+        self.items_until_left = items_until_left
+
+    def look_for_client(self, ticket: int) -> None:
+        if len(self.frames) >= self.items_until_left:
+            raise ClientGone
 
     def whole(self, ticket: int, head: ResponseHead, body: bytes) -> None:
         self.frames.append(("whole", head.block, body))
 
     def head(self, ticket: int, head: ResponseHead, first: bytes) -> None:
+        self.look_for_client(ticket)
         self.frames.append(("head", head.block, first))
 
     def body(self, ticket: int, data: bytes) -> None:
+        self.look_for_client(ticket)
         self.frames.append(("body", data))
 
     def end(self, ticket: int) -> None:
@@ -107,6 +116,74 @@ def test_close_is_called_when_the_body_raises() -> None:
     with pytest.raises(RuntimeError):
         run(application)
     assert closed == [True]
+
+
+@pytest.mark.parametrize("item", [b"one", b""])
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_close_is_called_at_the_next_item_when_the_client_has_left(item: bytes, taken: int) -> None:
+    closed: list[bool] = []
+    stream = Recorder(items_until_left=taken)
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            yield from [b"taken"] * taken
+            while not closed:
+                yield item
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Body:
+        start_response("200 OK", [])
+        return Body()
+
+    request = WSGIRequest(stream, 1)
+    with pytest.raises(ClientGone):
+        request.run(application, {})
+    assert closed == [True]
+    assert len(stream.frames) == taken
+    request.fail()
+    assert stream.frames[-1] == ("fail",), "the stream stays in step"
+
+
+def test_an_iterable_without_close_ends_at_the_next_item_when_the_client_has_left() -> None:
+    stream = Recorder(items_until_left=1)
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        return map(bytes, itertools.count(1))
+
+    with pytest.raises(ClientGone):
+        WSGIRequest(stream, 1).run(application, {})
+
+
+def test_no_more_of_a_file_is_read_than_its_content_length_asks_for() -> None:
+    file = io.BytesIO(bytes(10 * BLOCK_BYTES))
+    places: list[int] = []
+    file.close = lambda: places.append(file.tell())  # type: ignore[method-assign]
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("206 Partial Content", [("Content-Length", str(BLOCK_BYTES + 1))])
+        return FileWrapper(file)
+
+    assert [frame[0] for frame in run(application)] == ["head", "body", "end"]
+    assert places == [2 * BLOCK_BYTES]
+
+
+def test_write_raises_what_a_socket_would_when_the_client_has_left() -> None:
+    left: list[bool] = []
+
+    def application(_environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        write = start_response("200 OK", [])
+        write(b"taken")
+        try:
+            write(b"too late")
+        except ConnectionError:
+            left.append(True)
+        return []
+
+    WSGIRequest(Recorder(items_until_left=1), 1).run(application, {})
+    assert left == [True]
 
 
 def test_write_sends_at_once_and_the_rest_follows() -> None:

@@ -127,15 +127,21 @@ describe("a full disk", { skip: NO_SMALL_DISK }, () => {
     for (const client of [half, large]) client.close();
   });
 
-  it("makes the worker wait for a client that takes its response slowly, who gets it whole", async (t) => {
+  it("makes the worker wait for a client that takes its response slowly, which no timeout counts, so it gets it whole", async (t) => {
     const disk = smallDisk(SMALL_DISK);
-    const server = await Server.start(t, ["--tmp-upload-dir", disk, "streams"], { trouble: /not spooled/ });
+    const words = ["--tmp-upload-dir", disk, "--timeout", "3", "--request-timeout", "3", "streams"];
+    const server = await Server.start(t, words, { trouble: /not spooled/ });
     const client: Client = await server.connect();
     client.pause();
     const directory = temporaryDirectory();
     const size = 64 * 1024 * 1024;
     client.send(`GET /blocks/${size}?${directory} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await server.running.stderr.find(/Response not spooled: ENOSPC.* A slow client holds its worker\./);
+    // Until it has waited for longer than either may last.
+    const other = await Server.start(t, ["--timeout", "2", "stuck"], {
+      trouble: /timed out|Stacks of worker/,
+    });
+    for (const _ of [1, 2]) assert.equal(status(await other.get("/spin")), 504);
     client.resume();
     assert.equal((await client.maybeResponse("GET"))?.body.length, size);
     await fileAppears(join(directory, "handed-over"));

@@ -45,7 +45,7 @@ describe("a streamed response", () => {
   });
 
   for (const leave of ["close", "reset"] as const) {
-    it(`runs to its end when the client leaves in its middle by ${leave}, and harms nothing`, async (t) => {
+    it(`is closed when the client leaves in its middle by ${leave}, and harms nothing`, async (t) => {
       const server = await Server.start(t, ["streams"]);
       const begun = await begin(server, "1.1");
       begun.client[leave]();
@@ -80,6 +80,84 @@ describe("a streamed response", () => {
     const begun = await begin(server, "1.1");
     assert.equal(await begun.client.rest(), "");
     await server.running.stderr.find(/timed out after [\d.]+s in request GET \/steps\S+ .*by cutting/);
+    assert.equal((await server.get("/echo")).body, "/echo");
+  });
+});
+
+/** The streams that a client may leave, and what it sends for them. */
+const LEFT: Readonly<Record<string, string>> = {
+  "small items": "endless/10",
+  "large items": "endless/4000000",
+  "items by write()": "writes",
+  "a generator": "drips/100000/0.02",
+};
+
+describe("a response without an end", () => {
+  for (const words of [[], ["--threads", "2"]]) {
+    for (const [kind, path] of Object.entries(LEFT)) {
+      for (const leave of ["close", "reset"] as const) {
+        it(`of ${kind} is closed when its client leaves by ${leave}, and frees its worker ${words.join(" ")}`, async (t) => {
+          const server = await Server.start(t, ["--timeout", "0", ...words, "streams"]);
+          const directory = temporaryDirectory();
+          const client = await server.connect();
+          client.send(`GET /${path}?${directory} HTTP/1.1\r\nHost: x\r\n\r\n`);
+          await client.until("\r\n\r\n");
+          client[leave]();
+          assert.match(await fileAppears(join(directory, "closed")), /^closed/);
+          assert.equal((await server.get("/echo")).body, "/echo");
+          assert.equal(server.booted.length, 1);
+        });
+      }
+    }
+  }
+
+  it("is closed for an HTTP/1.0 client, and one whose next requests are on their way", async (t) => {
+    const server = await Server.start(t, ["--timeout", "0", "streams"]);
+    for (const [version, more] of [
+      ["1.0", ""],
+      ["1.1", "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3)],
+    ]) {
+      const directory = temporaryDirectory();
+      const client = await server.connect();
+      client.send(`GET /endless/10?${directory} HTTP/${version}\r\nHost: x\r\n\r\n${more}`);
+      await client.until("\r\n\r\n");
+      client.close();
+      assert.equal(await fileAppears(join(directory, "closed")), "closed");
+    }
+    assert.equal((await server.get("/echo")).body, "/echo");
+  });
+
+  it("whose client has left before its first item is closed with that", async (t) => {
+    const server = await Server.start(t, ["--timeout", "0", "streams"]);
+    const directory = temporaryDirectory();
+    const client = await server.connect();
+    client.send(`GET /late?${directory} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await fileAppears(join(directory, "began"));
+    client.close();
+    writeFileSync(join(directory, "go-on"), "");
+    assert.equal(await fileAppears(join(directory, "closed")), "closed");
+    assert.equal((await server.get("/echo")).body, "/echo");
+  });
+
+  it("whose close() raises then is an error of the application's, and its worker goes on", async (t) => {
+    const server = await Server.start(t, ["--timeout", "0", "streams"], {
+      trouble: /Error handling request|Traceback|raised by close/,
+    });
+    const directory = temporaryDirectory();
+    const client = await server.connect();
+    client.send(`GET /endless/10/close-raises?${directory} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.until("\r\n\r\n");
+    client.close();
+    await server.running.stderr.find(/RuntimeError: raised by close\(\)/);
+    assert.equal((await server.get("/echo")).body, "/echo");
+  });
+
+  it("nor any other is closed for a client that has only ended its side: it gets everything", async (t) => {
+    const server = await Server.start(t, ["streams"]);
+    const client = await server.connect();
+    client.send("GET /drips/20/0.02 HTTP/1.0\r\n\r\n");
+    client.end();
+    assert.match(await client.rest(), /\r\n\r\n(drip){20}$/);
     assert.equal((await server.get("/echo")).body, "/echo");
   });
 });

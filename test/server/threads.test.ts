@@ -58,8 +58,8 @@ describe("a worker with threads", () => {
     assert.equal((await server.running.waitForExit()).code, 0);
   });
 
-  it("goes on with its other requests when one runs past timeout, which gets 504", async (t) => {
-    const server = await Server.start(t, ["--threads", "2", "--timeout", "1", "basics"], {
+  it("goes on with its other requests when one runs past request_timeout, which gets 504", async (t) => {
+    const server = await Server.start(t, ["--threads", "2", "--request-timeout", "1", "basics"], {
       trouble: /Stacks of worker|timed out/,
     });
     const directory = temporaryDirectory();

@@ -16,6 +16,8 @@ def application(environ, start_response):
             fifo.read()
     if environ["PATH_INFO"] == "/sleep":
         time.sleep(60)
+    if environ["PATH_INFO"] == "/nap":
+        time.sleep(3.5)
     if environ["PATH_INFO"] == "/leave":
         os._exit(7)
     if environ["PATH_INFO"] == "/die":

@@ -1,5 +1,7 @@
 """Responses that take their time, and iterables that tell what became of them."""
 
+import time
+
 from basics import marker, text, wait_for
 
 BLOCK = b"x" * 65536
@@ -33,6 +35,71 @@ def blocks(environ, start_response):
     marker(environ, "handed-over").write_text("yes")
 
 
+def drips(environ, start_response):
+    """`/drips/COUNT/PAUSE`: tells how many items were taken when it is closed."""
+    _, _, count, pause = environ["PATH_INFO"].split("/")
+    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    taken = 0
+    try:
+        for _ in range(int(count)):
+            yield b"drip"
+            taken += 1
+            time.sleep(float(pause))
+    finally:
+        if environ["QUERY_STRING"]:
+            marker(environ, "closed").write_text(f"closed after {taken}")
+
+
+class Drips:
+    """Without an end, and with a close() of its own."""
+
+    def __init__(self, environ, size):
+        self.environ = environ
+        self.item = b"x" * size
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        time.sleep(0.02)
+        return self.item
+
+    def close(self):
+        marker(self.environ, "closed").write_text("closed")
+        if "close-raises" in self.environ["PATH_INFO"]:
+            raise RuntimeError("raised by close()")
+
+
+def endless(environ, start_response):
+    """`/endless/SIZE` in items of so many bytes."""
+    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    return Drips(environ, int(environ["PATH_INFO"].split("/")[2]))
+
+
+def writes(environ, start_response):
+    """The same by `write()`."""
+    write = start_response("200 OK", [("Content-Type", "text/event-stream")])
+    try:
+        while True:
+            write(b"drip")
+            time.sleep(0.02)
+    finally:
+        marker(environ, "closed").write_text("closed")
+
+
+def late(environ, start_response):
+    """The first item when the test says so."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    marker(environ, "began").write_text("yes")
+    wait_for(marker(environ, "go-on"))
+    try:
+        while True:
+            yield b"drip"
+            time.sleep(0.02)
+    finally:
+        marker(environ, "closed").write_text("closed")
+
+
 class Closing:
     """Does what the path says, and tells when it is closed."""
 
@@ -59,4 +126,14 @@ def closing(environ, start_response):
     return Closing(how, marker(environ, "closed"))
 
 
-PAGES = {"": echo, "echo": echo, "steps": steps, "blocks": blocks, "closing": closing}
+PAGES = {
+    "": echo,
+    "echo": echo,
+    "steps": steps,
+    "blocks": blocks,
+    "closing": closing,
+    "drips": drips,
+    "endless": endless,
+    "writes": writes,
+    "late": late,
+}

@@ -1,25 +1,48 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Deadlines, INTERRUPT_GRACE_MS, monotonicMs } from "../../../src/arbiter/deadlines.ts";
+import {
+  Deadlines,
+  INTERRUPT_GRACE_MS,
+  type Limits,
+  LOOK_MS,
+  monotonicMs,
+} from "../../../src/arbiter/deadlines.ts";
 import { monotonicMs as gatewayMonotonicMs } from "../../../src/gateway/clock.ts";
 import { SLOT_FREE, SLOT_IDLE, SLOT_RETIRING, SLOT_WORKING } from "../../../src/queue/layout.ts";
 import type { SlotRecord } from "../../../src/queue/scoreboard.ts";
 
 const TIMEOUT_MS = 30_000;
-const TIMEOUT = (): number => TIMEOUT_MS;
+const TIMEOUT = (): Limits => ({ totalMs: TIMEOUT_MS, progressMs: 0 });
+const PROGRESS = (): Limits => ({ totalMs: 0, progressMs: TIMEOUT_MS });
 const STARTED = 1000;
 const LATE = STARTED + TIMEOUT_MS + 1;
 
 function slot(changes: Partial<SlotRecord> = {}): SlotRecord {
   const busy = { age: 3, pid: 4711, generation: 1, state: SLOT_WORKING, gateway: 2, ticket: 77, served: 9 };
-  return { ...busy, startedMs: STARTED, ...changes };
+  return { ...busy, startedMs: STARTED, progressMs: 0, aliveMs: 0, ...changes };
 }
 
-/** That have looked at these before. */
+/** That have looked at these before, and last a moment before `LATE`. */
 function deadlinesWith(...slots: readonly SlotRecord[]): Deadlines {
   const deadlines = new Deadlines();
-  assert.deepEqual(deadlines.overdue(slots, TIMEOUT, STARTED), []);
+  for (const nowMs of [LATE - 2 * LOOK_MS, LATE - LOOK_MS])
+    assert.deepEqual(
+      deadlines.overdue(slots, () => ({ totalMs: 0, progressMs: 0 }), nowMs),
+      [],
+    );
   return deadlines;
+}
+
+/** Looks in time until the request is overdue; how long it had run by then, or `untilMs`. */
+function ranUntilOverdue(
+  at: (nowMs: number) => SlotRecord,
+  limits: () => Limits,
+  untilMs = TIMEOUT_MS * 10,
+): number {
+  const deadlines = new Deadlines();
+  for (let nowMs = STARTED; nowMs < STARTED + untilMs; nowMs += LOOK_MS)
+    if (deadlines.overdue([at(nowMs)], limits, nowMs).length > 0) return nowMs - STARTED;
+  return untilMs;
 }
 
 describe("a request", () => {
@@ -32,7 +55,10 @@ describe("a request", () => {
   });
 
   it("has the limit of its own worker", () => {
-    const limit = (age: number): number => (age === 4 ? TIMEOUT_MS : TIMEOUT_MS * 2);
+    const limit = (age: number): Limits => ({
+      totalMs: age === 4 ? TIMEOUT_MS : TIMEOUT_MS * 2,
+      progressMs: 0,
+    });
     const found = deadlinesWith(slot(), slot({ age: 4 })).overdue([slot(), slot({ age: 4 })], limit, LATE);
     assert.deepEqual(
       found.map(({ age }) => age),
@@ -65,8 +91,10 @@ describe("a request", () => {
     const deadlines = deadlinesWith(slot());
     deadlines.overdue([slot()], TIMEOUT, LATE);
     const next = slot({ ticket: 78, startedMs: LATE });
-    assert.equal(deadlines.overdue([next], TIMEOUT, LATE).length, 0);
-    assert.equal(deadlines.overdue([next], TIMEOUT, LATE + TIMEOUT_MS + 1)[0]?.ticket, 78);
+    const found: number[] = [];
+    for (let nowMs = LATE; nowMs <= LATE + TIMEOUT_MS + LOOK_MS; nowMs += LOOK_MS)
+      found.push(...deadlines.overdue([next], TIMEOUT, nowMs).map(({ ticket }) => ticket));
+    assert.deepEqual(found, [78]);
   });
 
   it("is reported although one on another slot began at the same time", () => {
@@ -81,7 +109,7 @@ describe("a request", () => {
     );
   });
 
-  it("is not overdue when its slot was read half written", () => {
+  it("is not overdue at the first look at it", () => {
     for (const before of [slot({ state: SLOT_IDLE, startedMs: 0 }), slot({ startedMs: LATE - 300 })]) {
       const deadlines = deadlinesWith(before);
       assert.deepEqual(deadlines.overdue([slot({ startedMs: 0 })], TIMEOUT, LATE), []);
@@ -89,12 +117,70 @@ describe("a request", () => {
     }
   });
 
-  it("is never overdue with a timeout of 0", () => {
+  it("is never overdue with limits of 0", () => {
     assert.deepEqual(
-      deadlinesWith(slot()).overdue([slot()], () => 0, LATE),
+      deadlinesWith(slot()).overdue([slot()], () => ({ totalMs: 0, progressMs: 0 }), LATE),
       [],
     );
   });
+});
+
+describe("a response that moves on", () => {
+  it("is bounded from its last progress where progress is what counts", () => {
+    const at = (nowMs: number): SlotRecord => slot({ progressMs: Math.min(nowMs, STARTED + 100_000) });
+    assert.equal(ranUntilOverdue(at, PROGRESS), 100_000 + TIMEOUT_MS + LOOK_MS);
+    assert.equal(ranUntilOverdue(at, TIMEOUT), TIMEOUT_MS + LOOK_MS);
+  });
+
+  it("is bounded by whichever limit comes first", () => {
+    const both = (): Limits => ({ totalMs: TIMEOUT_MS, progressMs: TIMEOUT_MS / 2 });
+    assert.equal(
+      ranUntilOverdue(() => slot(), both),
+      TIMEOUT_MS / 2 + LOOK_MS,
+    );
+    assert.equal(
+      ranUntilOverdue((nowMs) => slot({ progressMs: nowMs }), both),
+      TIMEOUT_MS + LOOK_MS,
+    );
+  });
+
+  it("of an earlier request does not count", () => {
+    for (const progressMs of [STARTED - 1, -(STARTED - 500)])
+      assert.equal(
+        ranUntilOverdue(() => slot({ progressMs }), PROGRESS),
+        TIMEOUT_MS + LOOK_MS,
+      );
+  });
+
+  it("is not overdue while it waits for its gateway, nor does the wait count afterwards", () => {
+    const waiting = slot({ progressMs: -STARTED });
+    for (const limits of [TIMEOUT, PROGRESS])
+      assert.equal(
+        ranUntilOverdue(() => waiting, limits),
+        TIMEOUT_MS * 10,
+      );
+    const until = STARTED + 200_000;
+    const then = (nowMs: number): SlotRecord => (nowMs <= until ? waiting : slot({ progressMs: until }));
+    assert.equal(ranUntilOverdue(then, TIMEOUT), 200_000 + TIMEOUT_MS + LOOK_MS);
+    assert.equal(ranUntilOverdue(then, PROGRESS), 200_000 + TIMEOUT_MS + LOOK_MS);
+  });
+});
+
+describe("time in which the arbiter did not run", () => {
+  for (const [kind, limits] of [
+    ["the whole request", TIMEOUT],
+    ["progress", PROGRESS],
+  ] as const) {
+    it(`does not count for ${kind}, because perhaps nobody ran`, () => {
+      const deadlines = new Deadlines();
+      for (let nowMs = STARTED; nowMs <= STARTED + 1000; nowMs += LOOK_MS)
+        assert.deepEqual(deadlines.overdue([slot()], limits, nowMs), []);
+      const stoppedMs = 3_600_000;
+      let ran = 1000;
+      while (deadlines.overdue([slot()], limits, STARTED + stoppedMs + ran).length === 0) ran += LOOK_MS;
+      assert.ok(Math.abs(ran - TIMEOUT_MS) <= 2 * LOOK_MS, `${ran} ms`);
+    });
+  }
 });
 
 describe("a thread", () => {

@@ -5,11 +5,14 @@ import type { RequestHead } from "../../../src/gateway/http1/request-head.ts";
 import { RequestBody } from "../../../src/gateway/request-body.ts";
 import type { PiecewiseReply, WorkerStream } from "../../../src/gateway/worker-stream.ts";
 import {
+  FILE,
+  FILE_REFUSED,
   FLAG_CLOSE,
   FRAME_BODY,
   FRAME_EARLY_HINTS,
   FRAME_END,
   FRAME_FAIL,
+  FRAME_FILE,
   FRAME_HEAD,
   FRAME_WHOLE,
 } from "../../../src/queue/layout.ts";
@@ -99,6 +102,8 @@ class Play {
   isPaused = false;
   keepsBytes = false;
   isReading = false;
+  /** To the files that were offered. */
+  readonly answers: number[] = [];
   readonly #stream: WorkerStream;
   #gathering: PiecewiseReply | null = null;
 
@@ -121,6 +126,9 @@ class Play {
       },
       keepBytes: (): void => {
         this.keepsBytes = true;
+      },
+      answerFile: (_ticket: number, answer: number): void => {
+        this.answers.push(answer);
       },
       gather: (reply: PiecewiseReply): void => {
         this.#gathering = reply;
@@ -382,6 +390,19 @@ describe("a streamed reply", () => {
     play.client.isWaiting = true;
     play.frame({ kind: FRAME_BODY, body: "not taken" });
     assert.ok(play.keepsBytes);
+  });
+});
+
+describe("a file", () => {
+  it("that is offered when the response has begun is refused, and the response goes on", () => {
+    const play = new Play(GET);
+    play.frame({ kind: FRAME_HEAD, head: lines("200 OK"), body: "first" });
+    const head = Buffer.alloc(FILE.infoBytes).toString("latin1");
+    assert.ok(!play.frame({ kind: FRAME_FILE, head }));
+    assert.deepEqual(play.answers, [FILE_REFUSED]);
+    play.frame({ kind: FRAME_BODY, body: "second" });
+    assert.ok(play.frame({ kind: FRAME_END }));
+    assert.match(play.response, /\r\n\r\n5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n$/);
   });
 });
 

@@ -123,8 +123,10 @@ describe("the scoreboard", () => {
       );
       const reader = new ScoreboardReader(path);
       // The arbiter and the gateways leave `retireSeen` to the zygote.
-      const { started, retireSeen: _, ...rest } = fields;
-      assert.deepEqual(reader.read(), [{ ...rest, startedMs: started }]);
+      const { started, progress, alive, retireSeen: _, ...rest } = fields;
+      assert.deepEqual(reader.read(), [
+        { ...rest, startedMs: started, progressMs: progress, aliveMs: alive },
+      ]);
       reader.close();
     });
   }

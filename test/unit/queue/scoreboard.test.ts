@@ -22,6 +22,8 @@ const FREE: SlotRecord = {
   ticket: 0,
   startedMs: 0,
   served: 0,
+  progressMs: 0,
+  aliveMs: 0,
 };
 
 function newScoreboard(t: TestContext, slots: number): { path: string; reader: ScoreboardReader } {

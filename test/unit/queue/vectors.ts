@@ -36,7 +36,7 @@ export interface LayoutVector {
   readonly offsets: Readonly<Record<"record" | "slot" | "frame" | "file" | "fileAnswer", VectorFields>>;
 }
 
-export const FRAME_FILES = ["hello", "whole", "head", "body", "end", "fail", "early-hints"] as const;
+export const FRAME_FILES = ["hello", "whole", "head", "body", "end", "fail", "early-hints", "file"] as const;
 
 export function loadVectors(name: string): readonly Vector[] {
   return cases(name).map(vector);

@@ -276,6 +276,12 @@ const EXAMPLES: Readonly<Record<SettingName, Example>> = {
   drain_delay: int("--drain-delay", 0),
   max_queue: int("--max-queue", 0),
   queue_timeout: int("--queue-timeout", 0),
+  request_timeout: {
+    words: ["--request-timeout", "2.5"],
+    value: 2.5,
+    default: null,
+    refused: { words: ["--request-timeout", "soon"], message: "Not a number of seconds: soon" },
+  },
   busy_poll: int("--busy-poll", 200),
   permit_obsolete_folding: flag("--permit-obsolete-folding"),
   strip_header_spaces: flag("--strip-header-spaces"),

@@ -233,6 +233,26 @@ const CASES: Readonly<Record<keyof typeof VALIDATORS, Cases>> = {
       [["a"], "Value is not a dictionary: ['a'] "],
     ],
   },
+  secondsOrNull: {
+    takes: [
+      [null, null],
+      [undefined, null],
+      [0, 0],
+      [2.5, 2.5],
+      [" 30 ", 30],
+      [".5", 0.5],
+    ],
+    refuses: [
+      [-1, "Value must be positive: -1"],
+      ["-0.5", "Value must be positive: -0.5"],
+      ["soon", "Not a number of seconds: soon"],
+      ["", "Not a number of seconds: "],
+      ["1e3", "Not a number of seconds: 1e3"],
+      [true, "Not a number of seconds: True"],
+      [[], "Not a number of seconds: []"],
+      [Number.NaN, "Not a number of seconds: NaN"],
+    ],
+  },
   byteSize: {
     takes: [
       [0, 0],

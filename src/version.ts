@@ -14,4 +14,20 @@ function readVersion(): string {
   throw new Error("package.json states no version");
 }
 
+/** Of the files that this process was started from. */
 export const VERSION = readVersion();
+
+/**
+ * What has become of those files, when a package manager has put others in their place or removed them: a process that is started
+ * now would not understand this one. Undefined when they are as they were.
+ */
+export function maybeReplacement(): string | undefined {
+  let version: string;
+  try {
+    version = readVersion();
+  } catch {
+    return "Tunicorn's files were removed while it runs";
+  }
+  if (version === VERSION) return undefined;
+  return `Tunicorn's files were replaced while it runs (${VERSION} by ${version}); send USR2 to upgrade`;
+}

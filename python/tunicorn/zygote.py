@@ -84,6 +84,8 @@ class Zygote:
         self._report_read, self._report_write = os.pipe()
         self._reports = LineReader(self._report_read)
         self._wakeup_read, self._wakeup_write = os.pipe()
+        own = (CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, self._report_write, self._wakeup_write)
+        self._descriptors = {descriptor: _identity(descriptor) for descriptor in own}
         self._log_process: LogChild | None = None
         # With --reload: why --preload has not imported the application.
         self._failure: ImportFailure | None = None
@@ -103,6 +105,7 @@ class Zygote:
             load_thread_exceptions()
         if self._settings.preload_app:
             self._application = self._preload()
+            self._check_descriptors()
             share_memory()
         if occasion != "restart":
             self._server.call("on_starting" if occasion == "start" else "on_reload")
@@ -122,6 +125,12 @@ class Zygote:
             log_likely_cause(error, self._settings.app_uri)
             self._failure = ImportFailure(error, time.time())
             return failure_page(error, self._settings.app_uri)
+
+    def _check_descriptors(self) -> None:
+        """Code that closes all descriptors, as daemons do, has closed ours, and may have opened others there."""
+        for descriptor, identity in self._descriptors.items():
+            if _identity(descriptor) != identity:
+                raise RuntimeError(f"the application has closed descriptor {descriptor}, which is Tunicorn's")
 
     def run(self) -> Worker | None:
         """Until the arbiter closes the control channel; in a forked child it returns the worker to run."""
@@ -160,7 +169,7 @@ class Zygote:
             case "kill":
                 self._signal(order["pid"], order["signal"])
             case unknown:
-                raise RuntimeError(f"unknown order {unknown!r}")
+                log.error_log.error("Zygote: unknown order %.200r, ignored", unknown)
         return None
 
     # -- workers ---------------------------------------------------------------------------------------------
@@ -370,6 +379,15 @@ class Zygote:
 
 def _readable(descriptor: int) -> bool:
     return bool(select.select([descriptor], [], [], 0)[0])
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    """Which open file it is; None when it is closed."""
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _surround(settings: Settings) -> None:

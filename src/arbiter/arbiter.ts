@@ -15,19 +15,25 @@ import { join } from "node:path";
 import { asUser } from "../as-user.ts";
 import { type Exit, exit } from "../cli/parser.ts";
 import type { Identity } from "../identity.ts";
+import { guarded, reportFault } from "../last-resort.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
+import { LineLimit, times } from "../logging/line-limit.ts";
 import type { Logs } from "../logging/logs.ts";
+import { quoted } from "../logging/quoted.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import { SCOREBOARD_FILE, TICKETS_FILE } from "../queue/layout.ts";
 import { ScoreboardReader } from "../queue/scoreboard.ts";
 import type { BindAddress } from "../settings/addresses.ts";
 import type { Loaded } from "../settings/load.ts";
+import { maybeReplacement } from "../version.ts";
+import { silenceLimitMs } from "./answer-watch.ts";
 import { BackOff } from "./back-off.ts";
 import { Children, type Worker } from "./children.ts";
 import { CodeWatch } from "./code-watch.ts";
-import { controlOf, listenerFacts, openControlSocket } from "./control.ts";
+import { controlOf, listenerFacts, openControlSocket, type ReopenControlSocket } from "./control.ts";
 import type { Controlled } from "./control-commands.ts";
 import { LOOK_MS } from "./deadlines.ts";
+import { type Damage, DirectoryWatch } from "./directory-watch.ts";
 import { gatewaySettings, logSettings } from "./gateway-settings.ts";
 import { Gateways } from "./gateways.ts";
 import { Generation, type GenerationEvents } from "./generation.ts";
@@ -35,9 +41,10 @@ import type { Life } from "./life.ts";
 import { type Listener, listenerText } from "./listeners.ts";
 import { prepareLogFiles } from "./log-files.ts";
 import { measureRegularly } from "./measurements.ts";
+import { MovedScoreboard } from "./moved-scoreboard.ts";
 import type { Pidfile } from "./pidfile.ts";
 import type { Reader, Reading } from "./reading.ts";
-import type { Rebinding } from "./rebinding.ts";
+import { Rebinding } from "./rebinding.ts";
 import { Reload } from "./reload.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -59,6 +66,18 @@ const EXIT_HOOK_FAILED = 255;
 /** Room for reloads, when two generations stand side by side, and for TTIN. */
 const MIN_SLOTS = 1024;
 const SLOTS_PER_THREAD = 8;
+
+/** How long a Python that does not start may take to show it, ms. */
+const PYTHON_PROOF_MS = 1000;
+
+/** How often a zygote is tried to be started from files that are missing or another version's, before the instance ends. */
+const MAX_FRUITLESS_RESTARTS = 5;
+
+/** How often somebody may have removed the directories, ms. */
+const DIRECTORIES_MS = 1000;
+
+/** How long a gateway whose queue nobody reads any more may keep its clients, s. */
+const UNREAD_QUEUE_S = 1;
 
 /** A TERM that systemd sends to every process ends the workers too; only when requests wait then are others worth it, ms. */
 const STOPPING_PAUSE_MS = 500;
@@ -89,11 +108,19 @@ export interface ArbiterOptions {
 export class Arbiter implements GenerationEvents {
   readonly #options: ArbiterOptions;
   readonly #log: ErrorLog;
-  readonly #directory: RunDirectory;
+  /** Of generations that are started from now on. */
+  #directory: RunDirectory;
+  #directoryWatch: DirectoryWatch;
+  /** Paths that were removed, and cannot be made again now. */
+  readonly #unrestored = new Set<string>();
+  /** Some processes use them still. */
+  readonly #formerDirectories = new Set<RunDirectory>();
+  readonly #slots: number;
   readonly #children: Children;
-  readonly #scoreboard: ScoreboardReader;
+  #scoreboard: ScoreboardReader;
   readonly #supervision: Supervision;
   readonly #zygoteBackOff = new BackOff();
+  #fruitlessRestarts = 0;
   readonly #gateways: Gateways;
   readonly #generations = new Set<Generation>();
   readonly #reload: Reload;
@@ -115,6 +142,8 @@ export class Arbiter implements GenerationEvents {
   #isListening = false;
   /** Keeps the FIFO, and the tickets in it, while no gateway lives. */
   #queueFd = -1;
+  readonly #reopenControlSocket: ReopenControlSocket;
+  readonly #lineLimit = new LineLimit();
 
   /** Starts everything. Throws the system's error when the run directory cannot be made. */
   constructor(options: ArbiterOptions) {
@@ -122,24 +151,27 @@ export class Arbiter implements GenerationEvents {
     this.#listeners = options.listeners;
     this.#log = options.logs.error;
     const { settings } = options.loaded;
-    const slots = Math.max(MIN_SLOTS, settings.workers * settings.threads * SLOTS_PER_THREAD);
-    const { identity } = options;
-    const warn = (message: string): void => this.#log.warning(message);
-    this.#directory = new RunDirectory(slots, { ...settings, identity, warn });
-    this.#children = new Children(slots);
-    const scoreboard = join(this.#directory.path, SCOREBOARD_FILE);
-    this.#scoreboard = asUser(identity, () => new ScoreboardReader(scoreboard));
+    this.#slots = Math.max(MIN_SLOTS, settings.workers * settings.threads * SLOTS_PER_THREAD);
+    this.#directory = this.#makeDirectory();
+    this.#directoryWatch = new DirectoryWatch(this.#directory);
+    this.#children = new Children(this.#slots);
+    this.#scoreboard = this.#openScoreboard(this.#directory);
     this.#gateways = new Gateways(
       gatewaySettings(options.loaded),
       options.listeners,
-      this.#directory,
-      options.loaded.resolved.processName,
-      this.#log,
+      {
+        directory: this.#directory,
+        python: options.loaded.resolved.python,
+        processName: options.loaded.resolved.processName,
+        log: this.#log,
+        silenceLimitMs: () => silenceLimitMs(this.#current.loaded.settings.timeout),
+      },
       {
         onListening: () => this.#onListening(),
-        onStartFailed: (reason) => this.#shutdown.halt(1, reason),
+        onStartFailed: (reason) => this.#onGatewayFailed(reason),
         onDrained: () => this.#shutdown.onDrained(),
         onRested: () => this.#onRested(),
+        onMoved: () => this.#onMoved(),
       },
     );
     this.#shutdown = this.#prepareShutdown();
@@ -148,10 +180,26 @@ export class Arbiter implements GenerationEvents {
     this.#watchCode(this.#current);
     this.#supervision = this.#supervise();
     measureRegularly(options, this.#children);
-    openControlSocket(options.loaded, this.#directory.control, this.#control(), {
+    this.#reopenControlSocket = openControlSocket(options.loaded, this.#directory.control, this.#control(), {
       ...options,
       log: this.#log,
     });
+    this.#every(DIRECTORIES_MS, "looking after directories", () => this.#lookAtDirectories());
+  }
+
+  /** Until the process ends. What goes wrong costs one time. */
+  #every(intervalMs: number, what: string, act: () => void): void {
+    setInterval(() => guarded(this.#log, what, act), intervalMs);
+  }
+
+  #makeDirectory(): RunDirectory {
+    const { loaded, identity } = this.#options;
+    const warn = (message: string): void => this.#log.warning(message);
+    return new RunDirectory(this.#slots, { ...loaded.settings, identity, warn });
+  }
+
+  #openScoreboard({ path, identity }: RunDirectory): ScoreboardReader {
+    return asUser(identity, () => new ScoreboardReader(join(path, SCOREBOARD_FILE)));
   }
 
   #prepareShutdown(): Shutdown {
@@ -166,26 +214,46 @@ export class Arbiter implements GenerationEvents {
       onBegun: () => {
         // Now, not at the end: whoever comes is refused, and does not wait for an answer that nobody will give. What another
         // arbiter serves on stays; the system closes this one's share when it leaves.
-        if (!upgrade.hasPartner) for (const listener of this.#listeners) listener.close();
-        life.onStopping();
+        if (!upgrade.hasPartner) this.#closeListeners();
+        guarded(this.#log, "telling others of the stop", () => life.onStopping());
         this.#reload.abandon();
         this.#abandonNext();
         this.#code?.close();
       },
       leave: (code) => {
-        if (this.#queueFd >= 0) closeSync(this.#queueFd);
-        this.#directory.remove();
+        this.#removeDirectories();
         exit(code);
       },
     });
   }
 
+  #closeListeners(): void {
+    for (const listener of this.#listeners) {
+      guarded(this.#log, `closing ${listenerText(listener)}`, () => listener.close());
+    }
+  }
+
+  #removeDirectories(): void {
+    for (const directory of [this.#directory, ...this.#formerDirectories]) {
+      guarded(this.#log, "removing the run directory", () => directory.remove());
+    }
+  }
+
+  /** Its own state contradicts itself: nothing is asked, nobody waited for. The kernel ends the children (decision 3). */
+  abort(): void {
+    this.#removeDirectories();
+    guarded(this.#log, "removing the pid file", () => this.#options.pidfile?.remove());
+    this.#options.exit(1);
+  }
+
   #prepareReload(): Reload {
     return new Reload({
+      log: this.#log,
       read: async (onReader) => this.#withLogFiles(await this.#options.reload(onReader)),
       open: this.#options.open,
       before: () => ({ addresses: this.#current.loaded.resolved.listenAll, listeners: this.#listeners }),
       onRead: () => this.#abandonNext(),
+      maybeObstacle: ({ settings }) => this.#maybeLackOfRoom(settings.workers, settings.threads),
       onBound: (reading, rebinding) => {
         this.#next = { generation: this.#startGeneration(reading, "reload"), rebinding };
       },
@@ -253,15 +321,32 @@ export class Arbiter implements GenerationEvents {
   scale(by: 1 | -1): void {
     if (this.#shutdown.hasBegun || (this.#isResting && by < 0)) return;
     this.#wake();
-    this.scaleTo(this.#current.target + by);
+    const total = this.#current.target + by;
+    const obstacle = this.#maybeLackOfRoomToScale(total);
+    if (obstacle === null) this.scaleTo(total);
+    else this.#log.warning(`Still ${this.#current.target} workers: ${obstacle}`);
   }
 
-  /** So many workers from now on, but at least one. */
+  /** So many workers from now on, but at least one. Throws Error when there is no room for them. */
   scaleTo(wanted: number): { readonly previous: number; readonly total: number } {
     const previous = this.#current.target;
     const total = Math.max(1, wanted);
+    const obstacle = this.#maybeLackOfRoomToScale(total);
+    if (obstacle !== null) throw new Error(obstacle);
     if (!this.#shutdown.hasBegun && total !== previous) this.#current.retarget(total);
     return { previous, total };
+  }
+
+  #maybeLackOfRoomToScale(total: number): string | null {
+    const more = total - this.#current.workers.length;
+    return more <= 0 ? null : this.#maybeLackOfRoom(more, this.#current.loaded.settings.threads);
+  }
+
+  /** Why there cannot be so many workers more; null when there can. Slots are given back by workers that leave. */
+  #maybeLackOfRoom(workers: number, threads: number): string | null {
+    const room = this.#children.roomFor(threads);
+    if (workers <= room) return null;
+    return `the scoreboard has room for ${room} more workers with ${threads} thread(s) each; its size is that of the start (USR2)`;
   }
 
   /** False when there is no such worker. */
@@ -281,7 +366,7 @@ export class Arbiter implements GenerationEvents {
     return controlOf(this, {
       life: this.#options.life,
       children: this.#children,
-      scoreboard: this.#scoreboard,
+      scoreboard: () => this.#scoreboard,
       gateways: this.#gateways,
       current: () => this.#current,
       reloads: () => this.#reloads,
@@ -341,6 +426,94 @@ export class Arbiter implements GenerationEvents {
     return generation;
   }
 
+  // -- directories that somebody has removed ----------------------------------------------------------------
+
+  #lookAtDirectories(): void {
+    if (this.#shutdown.hasBegun) return;
+    // The FIFO is there from the moment in which the first generation is prepared.
+    const files = this.#queueFd < 0 ? [] : [TICKETS_FILE, ...this.#gateways.filesIn(this.#directory)];
+    const damages = this.#directoryWatch.damages(files);
+    const lost = damages.find(({ kind }) => kind === "lost");
+    if (lost !== undefined) this.#move(lost.path);
+    else for (const damage of damages) this.#restore(damage);
+    if (damages.length === 0) this.#unrestored.clear();
+  }
+
+  /** What cannot be made again is told once, and tried again: large bodies get 507 meanwhile. */
+  #restore({ kind, path }: Damage): void {
+    try {
+      if (kind === "spool missing") this.#directory.restoreSpool();
+      else this.#directory.restoreControl();
+    } catch (error) {
+      if (!this.#unrestored.has(path))
+        this.#log.error(`Somebody has removed ${path}; not made again: ${(error as Error).message}`);
+      this.#unrestored.add(path);
+      return;
+    }
+    this.#log.warning(`Somebody has removed ${path}; made again`);
+    if (kind === "control missing") this.#reopenControlSocket(path);
+  }
+
+  /**
+   * Another run directory, and a generation that works there. What serves goes on with what it has open, until that generation is
+   * ready. Where it cannot be had, the instance ends: nothing that dies could be replaced.
+   */
+  #move(path: string): void {
+    this.#log.error(`Somebody has removed ${path}; moving to another run directory`);
+    const replacement = maybeReplacement();
+    if (replacement !== undefined) {
+      this.#shutdown.halt(1, `Somebody has removed ${path}. ${replacement}`);
+      return;
+    }
+    try {
+      this.#changeDirectory(this.#makeDirectory());
+    } catch (error) {
+      this.#shutdown.halt(
+        1,
+        `Somebody has removed ${path}, and no other can be made: ${(error as Error).message}`,
+      );
+      return;
+    }
+    this.#reload.abandon();
+    this.#abandonNext();
+    const { loaded, target } = this.#current;
+    const generation = this.#startGeneration({ loaded, zygote: null, steps: new Steps() }, "restart");
+    generation.target = target;
+    this.#next = { generation, rebinding: Rebinding.none(this.#listeners) };
+  }
+
+  #changeDirectory(directory: RunDirectory): void {
+    this.#formerDirectories.add(this.#directory);
+    this.#directory = directory;
+    this.#directoryWatch = new DirectoryWatch(directory);
+    const path = join(directory.path, SCOREBOARD_FILE);
+    this.#scoreboard = asUser(directory.identity, () => new MovedScoreboard(path, this.#scoreboard));
+    if (this.#queueFd >= 0) closeSync(this.#queueFd); // its gateways have it open too
+    this.#queueFd = -1;
+    this.#reopenControlSocket(directory.control);
+  }
+
+  /** No gateway uses a former directory any more, so no request waits for the workers there. */
+  #onMoved(): void {
+    for (const generation of this.#generations) if (this.#isFormer(generation)) generation.retireAll();
+    this.#forgetFormerDirectories();
+  }
+
+  #isFormer({ directory }: Generation): boolean {
+    return directory !== this.#directory;
+  }
+
+  #forgetFormerDirectories(): void {
+    if (this.#formerDirectories.size === 0 || [...this.#generations].some((each) => this.#isFormer(each)))
+      return;
+    for (const directory of this.#formerDirectories) {
+      guarded(this.#log, "removing a former run directory", () => directory.remove());
+    }
+    this.#formerDirectories.clear();
+    this.#scoreboard.close();
+    this.#scoreboard = this.#openScoreboard(this.#directory);
+  }
+
   // -- code (--reload) --------------------------------------------------------------------------------------
 
   #watchCode({ loaded, imported, importFailed }: Generation): void {
@@ -388,7 +561,7 @@ export class Arbiter implements GenerationEvents {
       const flags = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW;
       this.#queueFd = asUser(this.#options.identity, () => openSync(path, flags));
     }
-    this.#gateways.openQueue();
+    this.#gateways.openQueue(generation.directory);
     generation.runAsBatch(this.#gateways.pids);
     // The first generation waits until clients can connect, so that the log tells the start in its usual order.
     this.#zygoteBackOff.reset();
@@ -399,6 +572,12 @@ export class Arbiter implements GenerationEvents {
   /** Those of the application, as in the log. */
   get addresses(): string[] {
     return this.#listeners.filter(({ info }) => !info.isHealth).map(listenerText);
+  }
+
+  /** A gateway is launched by Python too: where that is broken, the zygote is about to say so better. */
+  #onGatewayFailed(reason: string): void {
+    const isPythonProven = this.#hasServed || this.#current.isPrepared;
+    setTimeout(() => this.#shutdown.halt(1, reason), isPythonProven ? 0 : PYTHON_PROOF_MS);
   }
 
   #onListening(): void {
@@ -456,21 +635,24 @@ export class Arbiter implements GenerationEvents {
     this.#log.info(
       `Generation ${generation.number} is ready; generation ${old.number} finishes its requests`,
     );
-    old.retireAll();
-    this.#renewGateways(generation.loaded, rebinding);
+    if (!this.#isFormer(old)) old.retireAll();
+    // Where nobody reads the queue any more, no request is ever answered.
+    const isQueueRead = !this.#isFormer(old) || old.readyCount > 0;
+    const { graceful_timeout } = generation.loaded.settings;
+    this.#renewGateways(generation.loaded, rebinding, isQueueRead ? graceful_timeout : UNREAD_QUEUE_S);
     this.#options.life.onReloaded(null);
     this.#gateways.setCapacity(this.#children.capacity);
   }
 
-  /** What of the new settings is theirs. */
-  #renewGateways(loaded: Loaded, rebinding: Rebinding): void {
+  /** What of the new settings is theirs. `patience`: for their clients, s. */
+  #renewGateways(loaded: Loaded, rebinding: Rebinding, patience: number): void {
     if (rebinding.isChange) {
       this.#listeners = rebinding.listeners;
       rebinding.finish();
       this.#log.info(`Listening at: ${this.addresses.join(",")}`);
       this.#announceHealth();
     }
-    this.#gateways.renew(gatewaySettings(loaded), this.#listeners, loaded.settings.graceful_timeout);
+    this.#gateways.renew(gatewaySettings(loaded), this.#listeners, this.#directory, patience);
   }
 
   /** A reload that comes to nothing. */
@@ -561,6 +743,7 @@ export class Arbiter implements GenerationEvents {
     for (const worker of generation.workers)
       this.#forget(worker, `was lost with its zygote, which ${reason}`);
     this.#generations.delete(generation);
+    this.#forgetFormerDirectories();
     if (this.#shutdown.onGone(generation)) return;
     if (this.#shutdown.isLeaving) this.#shutdown.endWhenAlone();
     else if (generation === this.#next?.generation) this.#onNextGone(reason);
@@ -572,7 +755,21 @@ export class Arbiter implements GenerationEvents {
     this.#onReloadFailed(`the new zygote ${reason}. Generation ${this.#current.number} serves on.`);
   }
 
+  onGarbage({ zygotePid }: Generation, line: string): void {
+    const count = this.#lineLimit.count("garbage");
+    if (count > 0)
+      this.#log.warning(`Zygote (pid:${zygotePid}) sent no report${times(count)}, ignored: ${quoted(line)}`);
+  }
+
+  onFault(what: string, error: unknown): void {
+    reportFault(this.#log, what, error);
+  }
+
   #onReloadFailed(problem: string): void {
+    if (this.#isFormer(this.#current) && this.#next === null) {
+      this.#shutdown.halt(1, `The run directory was removed, and in another one ${problem}`);
+      return;
+    }
     this.#log.error(`Reload failed: ${problem}`);
     this.#options.life.onReloaded(problem);
   }
@@ -589,11 +786,27 @@ export class Arbiter implements GenerationEvents {
     const restart = (): void => {
       // A reload may have put another in its place.
       if (this.#shutdown.isLeaving || this.#current !== generation) return;
+      const replacement = maybeReplacement();
+      if (replacement !== undefined) {
+        this.#onZygoteReplaced(replacement, restart);
+        return;
+      }
+      this.#fruitlessRestarts = 0;
       this.#current = this.#startGeneration({ loaded, zygote: null, steps: new Steps() }, "restart");
       this.#current.target = target;
     };
     if (generation.isPrepared) setImmediate(restart);
     else this.#zygoteBackOff.failed(restart);
+  }
+
+  /** A package is replaced in steps: the next time the files may fit. */
+  #onZygoteReplaced(replacement: string, restart: () => void): void {
+    if (++this.#fruitlessRestarts >= MAX_FRUITLESS_RESTARTS) {
+      this.#shutdown.halt(1, `No zygote is left. ${replacement}`);
+      return;
+    }
+    this.#log.error(`Zygote not started: ${replacement}`);
+    this.#zygoteBackOff.failed(restart);
   }
 
   /** Takes the worker off the registry, and tells the gateways what it leaves undone. */
@@ -610,15 +823,17 @@ export class Arbiter implements GenerationEvents {
   #supervise(): Supervision {
     const supervision = new Supervision({
       children: this.#children,
-      scoreboard: this.#scoreboard,
+      scoreboard: () => this.#scoreboard,
       gateways: this.#gateways,
       log: this.#log,
-      runDirectory: this.#directory.path,
-      identity: this.#options.identity,
+      stacksPlace: (worker) => {
+        const { path, identity } = this.#generation(worker.generation)?.directory ?? this.#directory;
+        return { runDirectory: path, identity };
+      },
       generation: (number) => this.#generation(number),
       serving: () => (this.#isServing && this.#next === null ? this.#current : null),
     });
-    setInterval(() => supervision.look(), LOOK_MS);
+    this.#every(LOOK_MS, "looking after workers", () => supervision.look());
     return supervision;
   }
 }

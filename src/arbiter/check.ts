@@ -4,6 +4,7 @@
  * Runs in: arbiter.
  */
 import { printedAsJson, printedSettings } from "../cli/print-config.ts";
+import { quoted } from "../logging/quoted.ts";
 import { zygoteSettings } from "./generation.ts";
 import type { Reading } from "./reading.ts";
 import { Zygote } from "./zygote.ts";
@@ -20,6 +21,7 @@ export function checkConfiguration({ loaded, zygote }: Reading, argv: readonly s
   return new Promise((resolve) => {
     checker.listen({
       onReport: () => {},
+      onGarbage: (line) => process.stderr.write(`Not a report of Python, ignored: ${quoted(line)}\n`),
       onGone: (reason, code) => {
         if (code === null) process.stderr.write(`\nError: Python ${resolved.python} ${reason}\n`);
         resolve(code ?? 1);

@@ -35,9 +35,11 @@ export class Children {
     this.#slotTaken = new Uint8Array(slots);
   }
 
-  /** A new worker, about to be forked. Throws RangeError when the scoreboard has no room for it. */
-  add(generation: number, threads: number): Worker {
-    const slot = this.#takeSlots(threads);
+  /** A new worker, about to be forked. Null when the scoreboard has no room for it. */
+  maybeAdd(generation: number, threads: number): Worker | null {
+    const slot = this.#findSlots(threads);
+    if (slot < 0) return null;
+    this.#slotTaken.fill(1, slot, slot + threads);
     const age = ++this.#lastAge;
     const worker: Worker = { age, generation, slot, threads, pid: 0, state: "forking", hasBooted: false };
     this.#workers.set(age, worker);
@@ -46,8 +48,8 @@ export class Children {
 
   forked(age: number, pid: number): readonly WorkerAction[] {
     const worker = this.#workers.get(age);
-    if (worker === undefined || worker.pid !== 0)
-      throw new Error(`worker of age ${age} was not being forked`);
+    // With --preload the application can write reports too.
+    if (worker === undefined || worker.pid !== 0) return [];
     worker.pid = pid;
     return this.happened(worker, "forked");
   }
@@ -116,15 +118,21 @@ export class Children {
     return this.#slotTaken.lastIndexOf(1) + 1;
   }
 
-  #takeSlots(count: number): number {
+  /** How many more workers with so many threads the scoreboard has room for. */
+  roomFor(threads: number): number {
+    let room = 0;
+    for (let slot = this.#findSlots(threads); slot >= 0; slot = this.#findSlots(threads, slot + threads))
+      room++;
+    return room;
+  }
+
+  /** The first of so many free slots side by side, from `start` on; -1 when there are none. */
+  #findSlots(count: number, start = 0): number {
     let run = 0;
-    for (let slot = 0; slot < this.#slotTaken.length; slot++) {
+    for (let slot = start; slot < this.#slotTaken.length; slot++) {
       run = this.#slotTaken[slot] === 0 ? run + 1 : 0;
-      if (run === count) {
-        this.#slotTaken.fill(1, slot - count + 1, slot + 1);
-        return slot - count + 1;
-      }
+      if (run === count) return slot - count + 1;
     }
-    throw new RangeError(`no room for ${count} more threads on the scoreboard of ${this.#slotTaken.length}`);
+    return -1;
   }
 }

@@ -41,7 +41,7 @@ export interface Controlled {
   reloaded(): Promise<string | null>;
   reopenLogs(): void;
   stop(quick: boolean): void;
-  /** Returns the number of workers wanted before and now. */
+  /** Returns the number of workers wanted before and now. Throws Error when there is no room for them. */
   scale(by: number): { readonly previous: number; readonly total: number };
   /** False when there is no such worker. */
   retire(pid: number): boolean;
@@ -171,7 +171,7 @@ function worker(controlled: Controlled, [action, word]: readonly string[]): unkn
 function count(word = "1"): number {
   if (!/^-?\d+$/.test(word))
     throw new Error(`Invalid argument: invalid literal for int() with base 10: '${word}'`);
-  return Math.max(1, Number(word));
+  return Math.min(Math.max(1, Number(word)), Number.MAX_SAFE_INTEGER);
 }
 
 async function reload(controlled: Controlled, waits: boolean): Promise<unknown> {

@@ -3,7 +3,7 @@
  *
  * Gunicorn's default is one path for all instances of a user, each of which takes it from the one before; ours is the
  * instance's own, and a path that the operator has set is not taken from an instance that lives. Whatever fails here is
- * told and does not concern the serving.
+ * told and does not concern the serving: what a client sends costs at most its own connection.
  *
  * Runs in: arbiter.
  */
@@ -11,14 +11,26 @@ import { lstatSync, mkdirSync, rmSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { asUser, canRootName } from "../as-user.ts";
-import { type ControlRequest, encodeFrame, FrameReader } from "../control/frames.ts";
+import {
+  type ControlResponse,
+  encodeFrame,
+  FrameReader,
+  MAX_REQUEST_BYTES,
+  readRequest,
+} from "../control/frames.ts";
 import type { Identity } from "../identity.ts";
+import { Contradiction, guarded } from "../last-resort.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
+import { quoted } from "../logging/quoted.ts";
 import { type Controlled, execute } from "./control-commands.ts";
 
 /** Gunicorn's: how long a client may say nothing, ms. */
 const IDLE_MS = 300_000;
 const ALL = 0o777;
+/** Clients at a time; more are refused. */
+const MAX_CLIENTS = 64;
+/** Bytes of answers that a client may leave unread. */
+const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
 export class ControlServer {
   readonly #controlled: Controlled;
@@ -29,6 +41,7 @@ export class ControlServer {
     this.#controlled = controlled;
     this.#log = log;
     this.#server = createServer((socket) => this.#serve(socket));
+    this.#server.maxConnections = MAX_CLIENTS;
     this.#server.on("error", (error) => log.error(`Control server error: ${error.message}`));
   }
 
@@ -45,8 +58,10 @@ export class ControlServer {
       // So it has its mode from the beginning: to change that later would be to trust the path once more.
       const before = process.umask(ALL & ~mode);
       this.#server.listen(path, () => {
-        process.once("exit", () => this.#remove(path, maker()));
-        this.#log.write(isOwn ? "debug" : "info", `Control socket listening at ${path}`);
+        guarded(this.#log, "opening the control socket", () => {
+          process.once("exit", () => this.#remove(path, maker()));
+          this.#log.write(isOwn ? "debug" : "info", `Control socket listening at ${path}`);
+        });
       });
       process.umask(before);
     });
@@ -60,8 +75,13 @@ export class ControlServer {
     }
   }
 
+  /** No more clients; those that are connected are served still. */
+  close(): void {
+    this.#server.close();
+  }
+
   #serve(socket: Socket): void {
-    const reader = new FrameReader();
+    const reader = new FrameReader(MAX_REQUEST_BYTES);
     let turn = Promise.resolve();
     socket.setTimeout(IDLE_MS, () => socket.destroy());
     socket.on("error", () => socket.destroy());
@@ -69,7 +89,7 @@ export class ControlServer {
       try {
         for (const message of reader.read(bytes)) {
           // One answer after the other, also when one takes its time.
-          turn = turn.then(() => this.#answer(socket, message as ControlRequest));
+          turn = turn.then(() => this.#answer(socket, message));
         }
       } catch {
         socket.destroy(); // no such protocol
@@ -77,12 +97,23 @@ export class ControlServer {
     });
   }
 
-  async #answer(socket: Socket, { id = 0, command = "", args = [] }: ControlRequest): Promise<void> {
+  async #answer(socket: Socket, message: unknown): Promise<void> {
+    if (socket.destroyed) return;
+    const answer = encodeFrame(await this.#response(message));
+    socket.write(answer);
+    if (socket.writableLength > MAX_UNREAD_BYTES) socket.destroy();
+  }
+
+  async #response(message: unknown): Promise<ControlResponse> {
+    let id = 0;
     try {
-      const data = await execute(this.#controlled, String(command).trim(), args);
-      socket.write(encodeFrame({ id, status: "ok", data }));
+      const request = readRequest(message);
+      id = request.id;
+      const data = await execute(this.#controlled, request.command.trim(), request.args);
+      return { id, status: "ok", data };
     } catch (error) {
-      socket.write(encodeFrame({ id, status: "error", error: (error as Error).message }));
+      if (error instanceof Contradiction) throw error; // ends the process, as an unhandled rejection
+      return { id, status: "error", error: quoted((error as Error).message) };
     }
   }
 }

@@ -24,7 +24,7 @@ const OWN_SOCKET = "control.sock";
 export interface Facts {
   readonly life: Life;
   readonly children: Children;
-  readonly scoreboard: ScoreboardReader;
+  readonly scoreboard: () => ScoreboardReader;
   readonly gateways: Gateways;
   readonly current: () => Generation;
   /** How often HUP came. */
@@ -34,9 +34,9 @@ export interface Facts {
 
 /** What the control socket answers from. */
 export function controlOf(arbiter: Arbiter, facts: Facts): Controlled {
-  const { life, children, scoreboard, gateways, current, reloads, listeners } = facts;
+  const { life, children, gateways, current, reloads, listeners } = facts;
   return {
-    workers: () => workerStatus(children, scoreboard, (work) => gateways.describeAll(work)),
+    workers: () => workerStatus(children, facts.scoreboard(), (work) => gateways.describeAll(work)),
     stats: () => ({
       uptime: Math.round(process.uptime() * 100) / 100,
       pid: process.pid,
@@ -90,25 +90,34 @@ interface Surroundings {
   readonly identity: Identity | null;
 }
 
+/** Opens it once more, in another directory or in the same one, which was made again; null: there is none. */
+export type ReopenControlSocket = (directory: string | null) => void;
+
 /** `directory`: the instance's own; null: there is none. */
 export function openControlSocket(
   { settings, sources }: Loaded,
   directory: string | null,
   controlled: Controlled,
   { life, upgrade, log, identity }: Surroundings,
-): void {
-  if (settings.control_socket_disable) return;
+): ReopenControlSocket {
+  if (settings.control_socket_disable) return () => {};
   const isOwn = sources.control_socket === "default";
-  if (isOwn && directory === null) {
-    log.warning("No control socket: there is no directory for it that only root can change");
-    return;
-  }
-  const path = isOwn && directory !== null ? join(directory, OWN_SOCKET) : settings.control_socket;
-  const server = new ControlServer(controlled, log);
-  const listen = (): void => {
+  let server = new ControlServer(controlled, log);
+  const listen = (path: string): void => {
     void server.listen(path, settings.control_socket_mode, isOwn, identity);
   };
+  const listenIn = (own: string | null): void => {
+    if (own !== null) listen(join(own, OWN_SOCKET));
+    else log.warning("No control socket: there is no directory for it that only root can change");
+  };
+  if (isOwn) listenIn(directory);
   // A path that the operator has set belongs to the first arbiter as long as it lives.
-  if (upgrade.isSecond && !isOwn) life.watch({ onPromoted: listen });
-  else listen();
+  else if (upgrade.isSecond) life.watch({ onPromoted: () => listen(settings.control_socket) });
+  else listen(settings.control_socket);
+  return (other) => {
+    if (!isOwn) return;
+    server.close();
+    server = new ControlServer(controlled, log);
+    listenIn(other);
+  };
 }

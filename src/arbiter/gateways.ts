@@ -3,16 +3,25 @@
  *
  * Runs in: arbiter.
  */
+import { guarded } from "../last-resort.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { LogSettings } from "../logging/log-settings.ts";
 import type { GatewayOrder, GatewayReport, GatewaySettings } from "../queue/gateway-messages.ts";
+import { arenaFile, repliesFile } from "../queue/layout.ts";
 import type { SlotRecord } from "../queue/scoreboard.ts";
+import { RunningClock } from "../running-clock.ts";
+import { maybeReplacement } from "../version.ts";
+import { AnswerWatch, ASK_MS } from "./answer-watch.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import type { Listener } from "./listeners.ts";
 import type { RunDirectory } from "./run-directory.ts";
 
-/** A gateway that died this soon after its start is started again only after as long, ms. */
+/** A gateway that died this soon after its start is started again only after as long, and later each time, ms. */
 const RESTART_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 30_000;
+
+/** How often a gateway is looked for in vain, because files are missing or another version's, before the instance ends. */
+const MAX_FRUITLESS_STARTS = 5;
 
 /** As they were told. */
 const LEFT = "exited with code 0";
@@ -23,12 +32,24 @@ const DESCRIBE_MS = 1000;
 export interface GatewaysEvents {
   /** Every listener is open. Called for each gateway, also for one started again. */
   onListening(): void;
-  /** One cannot listen, or died before it ever did: the start has failed. */
+  /** One cannot listen, or died before it ever did: the start has failed. Or there can be no gateway any more. */
   onStartFailed(reason: string): void;
   /** All have left, as they were told. */
   onDrained(): void;
   /** All have left, and `resume` starts others. */
   onRested(): void;
+  /** The last one that used another run directory has left. */
+  onMoved(): void;
+}
+
+/** What every gateway is started with. */
+export interface GatewaysOptions {
+  readonly directory: RunDirectory;
+  readonly python: string;
+  readonly processName: string;
+  readonly log: ErrorLog;
+  /** For how long a gateway may say nothing before it counts as hanging, ms. */
+  readonly silenceLimitMs: () => number;
 }
 
 interface Progress {
@@ -36,6 +57,10 @@ interface Progress {
   listening: number;
   readonly listeners: readonly Listener[];
   readonly startedMs: number;
+  readonly directory: RunDirectory;
+  readonly watch: AnswerWatch;
+  /** Why it was killed; "" when nobody has killed it. */
+  fault: string;
   /** It is told to leave, or will be once another one has taken its place. */
   isLeaving: boolean;
   /** Runs once it is told to leave: its clients have so long. */
@@ -47,8 +72,8 @@ interface Progress {
 export class Gateways {
   #settings: GatewaySettings;
   #listeners: readonly Listener[];
-  readonly #directory: RunDirectory;
-  readonly #processName: string;
+  readonly #options: GatewaysOptions;
+  #directory: RunDirectory;
   readonly #log: ErrorLog;
   readonly #events: GatewaysEvents;
   readonly #processes = new Map<GatewayProcess, Progress>();
@@ -65,31 +90,63 @@ export class Gateways {
   #hasListened = false;
   #isClosing = false;
   #isLeaveAnnounced = false;
+  #pauseMs = RESTART_PAUSE_MS;
+  #fruitlessStarts = 0;
+  readonly #clock = new RunningClock(ASK_MS, performance.now());
+  #lookedMs = performance.now();
 
   constructor(
     settings: GatewaySettings,
     listeners: readonly Listener[],
-    directory: RunDirectory,
-    processName: string,
-    log: ErrorLog,
+    options: GatewaysOptions,
     events: GatewaysEvents,
   ) {
     this.#settings = settings;
     this.#listeners = listeners;
-    this.#directory = directory;
-    this.#processName = processName;
-    this.#log = log;
+    this.#options = options;
+    this.#directory = options.directory;
+    this.#log = options.log;
     this.#events = events;
     this.#startAll();
+    setInterval(() => guarded(this.#log, "looking after gateways", () => this.#lookAfter()), ASK_MS);
+  }
+
+  /** Kills those that hang. */
+  #lookAfter(): void {
+    const now = performance.now();
+    const ranMs = Math.min(now - this.#lookedMs, 2 * ASK_MS);
+    this.#lookedMs = now;
+    const wasStopped = this.#clock.look(now) > 0;
+    for (const [gateway, progress] of this.#processes) {
+      if (wasStopped) progress.watch.excuse();
+      else if (gateway.isConnected) this.#askAfter(gateway, progress, ranMs);
+    }
+  }
+
+  #askAfter(gateway: GatewayProcess, progress: Progress, ranMs: number): void {
+    const { watch } = progress;
+    const next = watch.look(ranMs, this.#options.silenceLimitMs());
+    if (next === "ask") gateway.order({ type: "answer" });
+    if (next !== "hangs") return;
+    progress.fault ||= `does not answer for ${watch.silence} s; killed`;
+    gateway.kill();
   }
 
   get pids(): readonly number[] {
     return [...this.#processes.keys()].map(({ pid }) => pid);
   }
 
-  /** The FIFO exists. */
-  openQueue(): void {
-    if (this.#isQueueOpen) return;
+  /** Names in this run directory that have to be there as long as their gateways. */
+  filesIn(run: RunDirectory): readonly string[] {
+    const serving = [...this.#processes].filter(
+      ([, { isLeaving, listening, directory }]) => !isLeaving && listening > 0 && directory === run,
+    );
+    return this.#isClosing ? [] : serving.flatMap(([{ age }]) => [arenaFile(age), repliesFile(age)]);
+  }
+
+  /** The FIFO exists in this run directory; gateways in another one hear of it when `renew` has them take this one. */
+  openQueue(directory: RunDirectory): void {
+    if (this.#isQueueOpen || directory !== this.#directory) return;
     this.#isQueueOpen = true;
     this.order({ type: "open-queue" });
   }
@@ -142,19 +199,30 @@ export class Gateways {
     for (const gateway of this.#processes.keys()) if (gateway.age === age) gateway.order(order);
   }
 
-  /** With these from now on: another gateway takes over, and the ones before finish what they have begun. */
-  renew(settings: GatewaySettings, listeners: readonly Listener[], gracefulTimeout: number): void {
+  /** With these from now on: another gateway takes over, and the ones before finish what they have begun. The FIFO exists. */
+  renew(
+    settings: GatewaySettings,
+    listeners: readonly Listener[],
+    directory: RunDirectory,
+    gracefulTimeout: number,
+  ): void {
     this.#gracefulTimeout = gracefulTimeout;
     const isSame =
+      directory === this.#directory &&
       JSON.stringify(settings) === JSON.stringify(this.#settings) &&
       listeners.length === this.#listeners.length &&
       listeners.every((listener, index) => listener === this.#listeners[index]);
     if (isSame) return;
     this.#settings = settings;
     this.#listeners = listeners;
+    if (directory !== this.#directory) this.#isQueueOpen = true;
+    this.#directory = directory;
     const active = [...this.#processes.values()].filter(({ isLeaving }) => !isLeaving);
     // At rest: whoever wakes them starts one with these; so does what is started again after a pause.
-    if (active.length === 0) return;
+    if (active.length === 0) {
+      this.#noteMoved();
+      return;
+    }
     this.#forgetRestarts();
     for (const progress of active) progress.isLeaving = true;
     this.#startAll();
@@ -204,15 +272,25 @@ export class Gateways {
 
   #start(): void {
     if (this.#isClosing) return;
+    const replacement = maybeReplacement();
+    if (replacement !== undefined) {
+      this.#onFruitless(`Gateway not started: ${replacement}`);
+      return;
+    }
     const age = ++this.#lastAge;
-    const gateway = new GatewayProcess(age, {
-      onReport: (process, report) => this.#onReport(process, report),
-      onGone: (process, reason) => this.#onGone(process, reason),
+    const gateway = new GatewayProcess(age, this.#options.python, {
+      onReport: (process, report) =>
+        guarded(this.#log, "handling a report of a gateway", () => this.#onReport(process, report)),
+      onGone: (process, reason) =>
+        guarded(this.#log, "handling the end of a gateway", () => this.#onGone(process, reason)),
     });
     this.#processes.set(gateway, {
       listening: 0,
       listeners: this.#listeners,
       startedMs: performance.now(),
+      directory: this.#directory,
+      watch: new AnswerWatch(),
+      fault: "",
       isLeaving: false,
       limit: null,
       isCut: false,
@@ -223,7 +301,7 @@ export class Gateways {
       runDirectory: this.#directory.path,
       spoolDirectory: this.#directory.spool,
       identity: this.#directory.identity,
-      processName: this.#processName,
+      processName: this.#options.processName,
       settings: this.#settings,
     });
     if (this.#logs !== null) gateway.order(this.#logs);
@@ -232,14 +310,17 @@ export class Gateways {
   }
 
   #onReport(gateway: GatewayProcess, report: GatewayReport): void {
+    const progress = this.#processes.get(gateway);
+    progress?.watch.heard();
     switch (report.type) {
       case "started":
         gateway.order({ type: "set-capacity", threads: this.#capacity });
         this.#giveListeners(gateway);
         return;
+      case "answered":
+        return;
       case "had-room":
-        if (!this.#isClosing && this.#processes.get(gateway)?.isLeaving === false)
-          this.#giveListeners(gateway);
+        if (!this.#isClosing && progress?.isLeaving === false) this.#giveListeners(gateway);
         return;
       case "listening":
         this.#onListening(gateway);
@@ -270,6 +351,8 @@ export class Gateways {
     const active = [...this.#processes.values()].filter(({ isLeaving }) => !isLeaving);
     if (active.some(({ listening, listeners }) => listening < listeners.length)) return;
     this.#hasListened = true;
+    this.#pauseMs = RESTART_PAUSE_MS;
+    this.#fruitlessStarts = 0;
     if (active.length > 0) this.#drainLeaving();
     this.#events.onListening();
   }
@@ -292,28 +375,43 @@ export class Gateways {
   #onGone(gateway: GatewayProcess, reason: string): void {
     const progress = this.#processes.get(gateway);
     if (progress === undefined) return;
-    const { startedMs, isLeaving, limit, isCut } = progress;
+    const { startedMs, isLeaving, limit, isCut, directory, fault } = progress;
     if (limit !== null) clearTimeout(limit);
     this.#processes.delete(gateway);
-    this.#directory.removeGateway(gateway.age);
+    guarded(this.#log, "removing a gateway's files", () => directory.removeGateway(gateway.age));
+    const loss =
+      fault === "" ? `${reason}; its connections are lost.` : `${fault}. Its connections are lost.`;
+    const line = `Gateway (pid:${gateway.pid}) ${loss}`;
     if (this.#isClosing) {
+      if (fault !== "") this.#log.error(line);
       if (this.#processes.size === 0) this.#events.onDrained();
-      return;
-    }
-    if (isLeaving) {
-      if (!isCut && reason !== LEFT)
-        this.#log.error(`Gateway (pid:${gateway.pid}) ${reason}; its connections are lost.`);
+    } else if (isLeaving) {
+      if (!isCut && reason !== LEFT) this.#log.error(line);
+      this.#noteMoved();
       if (this.#processes.size === 0) this.#events.onRested();
+    } else if (!this.#hasListened) {
+      this.#events.onStartFailed(`gateway (pid:${gateway.pid}) ${fault || reason}`);
+    } else {
+      this.#log.error(`${line} Starting another.`);
+      if (performance.now() - startedMs > RESTART_PAUSE_MS) this.#start();
+      else this.#restartAfterPause();
+    }
+  }
+
+  /** The next one may find files that fit: a package is replaced in steps. */
+  #onFruitless(problem: string): void {
+    const isServed = [...this.#processes.values()].some(({ isLeaving }) => !isLeaving);
+    if (!isServed && ++this.#fruitlessStarts >= MAX_FRUITLESS_STARTS) {
+      this.#events.onStartFailed(`No gateway is left. ${problem}`);
       return;
     }
-    if (!this.#hasListened) {
-      this.#events.onStartFailed(`gateway (pid:${gateway.pid}) ${reason}`);
-      return;
-    }
-    this.#log.error(`Gateway (pid:${gateway.pid}) ${reason}; its connections are lost. Starting another.`);
-    const livedMs = performance.now() - startedMs;
-    if (livedMs > RESTART_PAUSE_MS) this.#start();
-    else this.#restartAfterPause();
+    this.#log.error(problem);
+    this.#restartAfterPause();
+  }
+
+  #noteMoved(): void {
+    const others = [...this.#processes.values()].filter(({ directory }) => directory !== this.#directory);
+    if (others.length === 0) this.#events.onMoved();
   }
 
   #forgetRestarts(): void {
@@ -325,7 +423,8 @@ export class Gateways {
     const restart = setTimeout(() => {
       this.#restarts.delete(restart);
       this.#start();
-    }, RESTART_PAUSE_MS);
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
     this.#restarts.add(restart);
   }
 }

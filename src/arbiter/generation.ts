@@ -49,6 +49,10 @@ export interface GenerationEvents {
   onConfigurationFailed(text: string): void;
   /** See `isSpent`. */
   onSpent(): void;
+  /** Bytes that are no report came from the zygote. */
+  onGarbage(generation: Generation, line: string): void;
+  /** Handling one thing has failed. */
+  onFault(what: string, error: unknown): void;
   /** The zygote is gone, and its workers with it; they are still in the registry. */
   onGone(generation: Generation, reason: string): void;
 }
@@ -56,6 +60,8 @@ export interface GenerationEvents {
 export class Generation {
   readonly number: number;
   readonly loaded: Loaded;
+  /** Where its workers find the queue. */
+  readonly directory: RunDirectory;
   /** How many workers it should have. */
   target: number;
   isPrepared = false;
@@ -92,6 +98,7 @@ export class Generation {
   ) {
     this.number = number;
     this.loaded = loaded;
+    this.directory = directory;
     this.target = loaded.settings.workers;
     this.retirement = new Retirement(loaded.settings);
     this.#children = children;
@@ -101,15 +108,24 @@ export class Generation {
     this.steps.begin(start.zygote === null ? "interpreter" : this.#preparation);
     this.#zygote = start.zygote ?? new Zygote(python, argv, launchDirectory);
     this.#zygote.listen({
-      onReport: (report) => this.#onReport(report),
+      onReport: (report) => this.#guard("handling a report of the zygote", () => this.#onReport(report)),
+      onGarbage: (line) => events.onGarbage(this, line),
       onGone: (reason) => {
         this.isClosing = true;
-        events.onGone(this, reason);
+        this.#guard("handling the end of a zygote", () => events.onGone(this, reason));
       },
     });
     // In the place of one that died: nobody has executed the file here, and what it sets is known.
     if (start.zygote === null && loaded.file?.kind === "python") this.#zygote.execute(loaded.file);
     this.#zygote.order({ type: "start", settings: zygoteSettings(loaded, number, directory, start) });
+  }
+
+  #guard(what: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#events.onFault(what, error);
+    }
   }
 
   /** Has a hook of the master called, if there is one. */
@@ -156,7 +172,7 @@ export class Generation {
   manage(): void {
     if (this.isClosing || !this.isPrepared) return;
     const active = this.#children.of(this.number, "forking", "booting", "ready");
-    for (let missing = this.target - active.length; missing > 0; missing--) this.#fork();
+    for (let missing = this.target - active.length; missing > 0; missing--) if (!this.#fork()) break;
     for (const worker of active.slice(0, Math.max(0, active.length - this.target))) this.retire(worker);
     this.#retireReplaced();
   }
@@ -240,10 +256,15 @@ export class Generation {
     else for (const worker of this.workers) this.signal(worker, "SIGKILL");
   }
 
-  #fork(): void {
+  /** False when there is no room: those of older generations have yet to leave. */
+  #fork(): boolean {
     if (this.workers.length === 0 && !this.#hasForked) this.steps.begin("fork");
-    const worker = this.#children.add(this.number, this.loaded.settings.threads);
-    this.#zygote.order({ type: "fork", age: worker.age, slot: worker.slot });
+    const { threads } = this.loaded.settings;
+    const worker = this.#children.maybeAdd(this.number, threads);
+    if (worker === null)
+      this.#events.onForkFailed(this, `the scoreboard has no room for ${threads} more thread(s)`);
+    else this.#zygote.order({ type: "fork", age: worker.age, slot: worker.slot });
+    return worker !== null;
   }
 
   #onReport(report: ZygoteReport): void {

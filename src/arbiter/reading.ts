@@ -9,6 +9,7 @@ import { resolve as resolvePath } from "node:path";
 import { type Exit, exit } from "../cli/parser.ts";
 import { programFile } from "../installation.ts";
 import { STDERR, STDOUT } from "../logging/output.ts";
+import { quoted } from "../logging/quoted.ts";
 import { printTo } from "../logging/standard-streams.ts";
 import type { FileValue } from "../settings/configuration.ts";
 import {
@@ -123,6 +124,8 @@ function executed(zygote: Zygote, file: PythonFile, steps: Steps): Promise<reado
         }
         if (report.type === "configuration-failed") failure = exit(report.code, { stderr: report.text });
       },
+      // It prints to descriptor 3; there is no log yet.
+      onGarbage: (line) => printTo(STDERR, `Not a report of Python, ignored: ${quoted(line)}\n`),
       onGone: (reason) => {
         const stderr = `\nError: Python ${reason} while it read ${file.location}\n`;
         resolve(failure ?? exit(1, { stderr }));

@@ -33,7 +33,7 @@ export class Rebinding {
     wanted: readonly BindAddress[],
     open: (address: BindAddress) => Promise<Listener>,
   ): Promise<Rebinding> {
-    if (textOf(before) === textOf(wanted)) return new Rebinding(current, [], []);
+    if (textOf(before) === textOf(wanted)) return Rebinding.none(current);
     const kept = new Map(current.map((listener) => [textOf([listener.address]), listener]));
     const listeners: Listener[] = [];
     const opened: Listener[] = [];
@@ -52,6 +52,11 @@ export class Rebinding {
       opened,
       current.filter((listener) => !listeners.includes(listener)),
     );
+  }
+
+  /** Everything stays. */
+  static none(current: readonly Listener[]): Rebinding {
+    return new Rebinding(current, [], []);
   }
 
   get isChange(): boolean {

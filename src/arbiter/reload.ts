@@ -5,12 +5,16 @@
  * Runs in: arbiter.
  */
 import type { Exit } from "../cli/parser.ts";
+import { type FaultLog, reportFault } from "../last-resort.ts";
 import type { BindAddress } from "../settings/addresses.ts";
+import type { Loaded } from "../settings/load.ts";
+import { maybeReplacement } from "../version.ts";
 import type { Listener } from "./listeners.ts";
 import type { Reader, Reading } from "./reading.ts";
 import { Rebinding } from "./rebinding.ts";
 
 export interface ReloadSteps {
+  readonly log: FaultLog;
   /** Reads all settings. `onReader` hears who executes the configuration file. */
   readonly read: (onReader: (reader: Reader) => void) => Promise<Reading | Exit>;
   readonly open: (address: BindAddress) => Promise<Listener>;
@@ -21,6 +25,8 @@ export interface ReloadSteps {
   };
   /** The settings can be used: what an earlier reload has begun, and the addresses it has bound, are to give way. */
   readonly onRead: () => void;
+  /** Why these settings cannot be served with; null when they can. */
+  readonly maybeObstacle: (loaded: Loaded) => string | null;
   readonly onBound: (reading: Reading, rebinding: Rebinding) => void;
   readonly onFailed: (problem: string) => void;
 }
@@ -40,6 +46,20 @@ export class Reload {
   async begin(): Promise<void> {
     this.abandon();
     const reading = this.#readings;
+    try {
+      await this.#begin(reading);
+    } catch (error) {
+      reportFault(this.#steps.log, "reloading", error);
+      if (reading === this.#readings) this.#fail("it met an error");
+    }
+  }
+
+  async #begin(reading: number): Promise<void> {
+    const replacement = maybeReplacement();
+    if (replacement !== undefined) {
+      this.#fail(replacement);
+      return;
+    }
     const read = await this.#steps.read((reader) => {
       this.#reader = reader;
     });
@@ -50,6 +70,12 @@ export class Reload {
       return;
     }
     this.#steps.onRead();
+    const obstacle = this.#steps.maybeObstacle(read.loaded);
+    if (obstacle !== null) {
+      read.zygote?.kill();
+      this.#fail(obstacle);
+      return;
+    }
     await this.#bind(read, reading);
   }
 

@@ -16,6 +16,7 @@ import {
   constants,
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmdirSync,
@@ -32,6 +33,7 @@ import { arenaFile, repliesFile, SCOREBOARD_FILE } from "../queue/layout.ts";
 import { createScoreboard } from "../queue/scoreboard.ts";
 
 const SHARED_MEMORY = "/dev/shm";
+const PRIVATE = 0o700;
 /** Where root's directory for temporary files is its own (pam_tmpdir), the user needs another. */
 const TEMPORARY = "/tmp";
 
@@ -88,6 +90,17 @@ export class RunDirectory {
     });
   }
 
+  /** Makes the spool directory again, which somebody has removed, under its name. Throws the system's error. */
+  restoreSpool(): void {
+    asUser(this.identity, () => mkdirSync(this.spool, { mode: PRIVATE }));
+  }
+
+  /** The same for the control socket's. */
+  restoreControl(): void {
+    if (this.control !== null) mkdirSync(this.control, { mode: PRIVATE });
+  }
+
+  /** What cannot be removed costs a warning. */
   remove(): void {
     for (const path of [this.path, this.spool]) this.#removeDirectory(path, this.identity);
     if (this.control !== null) this.#removeDirectory(this.control, null);

@@ -9,6 +9,7 @@
  *
  * Runs in: arbiter.
  */
+import { guarded } from "../last-resort.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Generation } from "./generation.ts";
@@ -103,14 +104,15 @@ export class Shutdown {
     this.#parts.gateways.leave();
   }
 
+  /** First the limit: whatever goes wrong with the rest, there is an end. */
   #begin(limitMs: number): void {
+    setTimeout(() => this.#kill(), limitMs);
     if (!this.#hasBegun) {
       this.#hasBegun = true;
       this.#parts.onBegun();
       if (this.#delay !== null) clearTimeout(this.#delay);
       this.#parts.current().isLast = this.#settings.on_exit !== null;
     }
-    setTimeout(() => this.#kill(), limitMs);
   }
 
   get #settings(): Generation["loaded"]["settings"] {
@@ -154,7 +156,7 @@ export class Shutdown {
     const level = this.#exitCode === 0 ? "info" : "error";
     log.write(level, `Shutting down: Master${upgrade.suffix}`);
     if (this.#exitReason !== "") log.write(level, `Reason: ${this.#exitReason}`);
-    pidfile?.remove();
+    guarded(log, "removing the pid file", () => pidfile?.remove());
     const last = [...generations].find(({ isLast }) => isLast);
     if (last === undefined) {
       this.#leave();

@@ -4,6 +4,7 @@
  *
  * Runs in: arbiter.
  */
+import { guarded } from "../last-resort.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import type { Arbiter } from "./arbiter.ts";
 
@@ -24,10 +25,10 @@ export function handleSignals(arbiter: Arbiter, log: ErrorLog, isDaemon: boolean
     },
   };
   for (const [signal, act] of Object.entries(actions)) {
+    const name = signal.slice("SIG".length).toLowerCase();
     process.on(signal, () => {
-      if (isDaemon || signal !== "SIGWINCH")
-        log.info(`Handling signal: ${signal.slice("SIG".length).toLowerCase()}`);
-      act();
+      if (isDaemon || signal !== "SIGWINCH") log.info(`Handling signal: ${name}`);
+      guarded(log, `handling signal ${name}`, act);
     });
   }
 }

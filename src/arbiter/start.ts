@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { currentConfiguration } from "../cli/print-config.ts";
 import { maybeIdentity } from "../identity.ts";
+import { guarded, guardProcess } from "../last-resort.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
 import { Logs } from "../logging/logs.ts";
 import { takeOverNodeMessages } from "../logging/node-messages.ts";
@@ -36,6 +37,9 @@ const BIND_TRIES = 5;
 const BIND_PAUSE_MS = 1000;
 /** Linux's net.ipv4.ip_unprivileged_port_start, unless somebody has changed it. */
 const FIRST_FREE_PORT = 1024;
+
+/** How long the last lines may take to be written, ms. */
+const ABORT_MS = 1000;
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
@@ -88,8 +92,8 @@ async function start(
   const pidfile = pidPath === null ? null : orFail(() => new Pidfile(pidPath, { identity, warn }));
   const listeners: Listener[] = [];
   const giveUp = (): void => {
-    for (const listener of listeners) listener.close();
-    pidfile?.remove();
+    for (const listener of listeners) guarded(log, "closing an address", () => listener.close());
+    guarded(log, "removing the pid file", () => pidfile?.remove());
   };
   // Until the arbiter is there to be told; it may be a while when an address is in use.
   const leave = (signal: NodeJS.Signals): never => {
@@ -112,6 +116,10 @@ async function start(
     const parts = { loaded, zygote, steps, logs, statsd, identity, life, upgrade, argv, reload };
     const exit = (code: number): void => logs.end(() => process.exit(code));
     const arbiter = orFail(() => new Arbiter({ ...parts, listeners, open, pidfile, exit }));
+    guardProcess(log, () => {
+      setTimeout(() => process.exit(1), ABORT_MS);
+      arbiter.abort();
+    });
     handleSignals(arbiter, log, daemon !== null || (settings.daemon && upgrade.isSecond));
     reportToParent(life, arbiter, log);
     notifyServiceManager(life, upgrade, log, settings.workers);

@@ -6,19 +6,22 @@
  */
 import type { ErrorLog } from "../logging/error-log.ts";
 import { isBusy, type ScoreboardReader, type SlotRecord } from "../queue/scoreboard.ts";
+import { RunningClock } from "../running-clock.ts";
 import { type Children, isClaiming, type Worker } from "./children.ts";
-import { Deadlines, type Limits, monotonicMs, type Overdue } from "./deadlines.ts";
+import { Deadlines, type Limits, LOOK_MS, monotonicMs, type Overdue } from "./deadlines.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Generation } from "./generation.ts";
 import { Liveness } from "./liveness.ts";
 import { removeStacks, type StacksPlace, takeStacks } from "./stacks.ts";
 import { maybeMemory } from "./worker-memory.ts";
 
-export interface Supervised extends StacksPlace {
+export interface Supervised {
   readonly children: Children;
-  readonly scoreboard: ScoreboardReader;
+  readonly scoreboard: () => ScoreboardReader;
   readonly gateways: Gateways;
   readonly log: ErrorLog;
+  /** Where a worker writes its stacks. */
+  readonly stacksPlace: (worker: Worker) => StacksPlace;
   readonly generation: (number: number) => Generation | undefined;
   /** The one whose workers may be replaced; null while it has other worries. */
   readonly serving: () => Generation | null;
@@ -31,6 +34,7 @@ interface Boot {
 
 export class Supervision {
   readonly #all: Supervised;
+  readonly #clock = new RunningClock(LOOK_MS, monotonicMs());
   readonly #deadlines = new Deadlines();
   readonly #liveness = new Liveness();
   /** By age: whose stacks are to come, and what the log says before them. */
@@ -44,8 +48,10 @@ export class Supervision {
   }
 
   look(): void {
-    const nowMs = monotonicMs();
-    const slots = this.#all.scoreboard.read(0, this.#all.children.slotsInUse);
+    const monotonic = monotonicMs();
+    this.#clock.look(monotonic);
+    const nowMs = this.#clock.toRunning(monotonic);
+    const slots = this.#readSlots();
     // In this order, so that what is ordered in one look has come by the next.
     for (const worker of this.#all.children.all()) this.#logStacks(worker);
     this.#endLost(slots);
@@ -55,6 +61,12 @@ export class Supervision {
     this.#replace(slots, nowMs);
   }
 
+  /** Times are those of a clock that stands still while the instance is stopped (running-clock.ts). */
+  #readSlots(): readonly SlotRecord[] {
+    const slots = this.#all.scoreboard().read(0, this.#all.children.slotsInUse);
+    return slots.map((slot) => ({ ...slot, startedMs: this.#clock.toRunning(slot.startedMs) }));
+  }
+
   /** The worker is gone. */
   forget(worker: Worker): void {
     this.#logStacks(worker);
@@ -62,7 +74,7 @@ export class Supervision {
     this.#boots.delete(worker.age);
     this.#liveness.forget(worker.age);
     this.#aborted.delete(worker.age);
-    this.#attempt(worker, () => removeStacks(this.#all, worker.age));
+    this.#attempt(worker, () => removeStacks(this.#all.stacksPlace(worker), worker.age));
   }
 
   // -- requests ---------------------------------------------------------------------------------------------
@@ -182,7 +194,7 @@ export class Supervision {
     const { age, pid } = worker;
     const occasion = this.#awaitedStacks.get(age);
     if (occasion === undefined) return;
-    const stacks = this.#attempt(worker, () => takeStacks(this.#all, age));
+    const stacks = this.#attempt(worker, () => takeStacks(this.#all.stacksPlace(worker), age));
     if (stacks === "") return;
     this.#awaitedStacks.delete(age);
     if (stacks !== undefined) this.#all.log.error(`Stacks of worker (pid:${pid}) ${occasion}:\n${stacks}`);

@@ -12,6 +12,7 @@ import type { PythonFile } from "../settings/load.ts";
 import { SETTINGS } from "../settings/table.ts";
 import { daemon } from "./daemon.ts";
 import type { ZygoteOrder, ZygoteReport } from "./zygote-messages.ts";
+import { ZygoteReportReader } from "./zygote-reports.ts";
 
 const BOOTSTRAP = pythonFile("bootstrap.py");
 /** Not the file itself, whose directory would then be the first entry of sys.path. */
@@ -21,8 +22,13 @@ const HOOK_ARITIES = Object.fromEntries(
   Object.entries(SETTINGS).flatMap(([name, { hook }]) => (hook === undefined ? [] : [[name, hook.arity]])),
 );
 
+/** How long a zygote that has closed its control descriptor may take to leave, ms. */
+const LEAVE_MS = 2000;
+
 export interface ZygoteEvents {
   onReport(report: ZygoteReport): void;
+  /** Something else than a report came on its control descriptor, where only the zygote should write. */
+  onGarbage(line: string): void;
   /**
    * The process is gone, or could not be started; called once. `reason`: "exited with code 1", "was killed by SIGKILL".
    * `code` is null unless it has exited by itself.
@@ -34,8 +40,7 @@ export class Zygote {
   readonly #process: ChildProcess;
   readonly #control: Duplex;
   readonly #lifeline: Duplex;
-  #events: ZygoteEvents = { onReport: () => {}, onGone: () => {} };
-  #rest = "";
+  #events: ZygoteEvents = { onReport: () => {}, onGarbage: () => {}, onGone: () => {} };
   #end: { readonly reason: string; readonly code: number | null } | null = null;
 
   /** `argv`: Tunicorn's words, for `sys.argv`. `cwd`: the launch directory. */
@@ -56,7 +61,13 @@ export class Zygote {
     for (const channel of [this.#control, this.#lifeline]) channel.on("error", () => {});
     this.#lifeline.resume();
     this.#control.setEncoding("utf8");
-    this.#control.on("data", (text: string) => this.#read(text));
+    const reports = new ZygoteReportReader(
+      (report) => this.#events.onReport(report),
+      (line) => this.#events.onGarbage(line),
+    );
+    this.#control.on("data", (text: string) => reports.read(text));
+    // A zygote that cannot be talked to is of no use. It leaves by itself, unless the application keeps it from that.
+    this.#control.on("end", () => setTimeout(() => this.kill(), LEAVE_MS).unref());
   }
 
   /** From now on these hear of it, instead of who heard before. One that is gone already is told of once more. */
@@ -100,12 +111,6 @@ export class Zygote {
 
   kill(): void {
     this.#process.kill("SIGKILL");
-  }
-
-  #read(text: string): void {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop() ?? "";
-    for (const line of lines) this.#events.onReport(JSON.parse(line) as ZygoteReport);
   }
 
   #gone(reason: string, code: number | null): void {

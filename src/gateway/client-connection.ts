@@ -95,7 +95,11 @@ export class ClientConnection implements ClientSide, Holder {
     const socket = open({
       buffer: READ_BUFFER,
       callback: (length, bytes) => {
-        this.#onData((bytes as Buffer).subarray(0, length));
+        try {
+          this.#onData((bytes as Buffer).subarray(0, length));
+        } catch (error) {
+          this.#fail(error);
+        }
         return true;
       },
     });
@@ -109,12 +113,13 @@ export class ClientConnection implements ClientSide, Holder {
       maybeReserve: gateway.maybeReserve,
       spoolPath: gateway.nextSpoolPath,
       onSpoolError: (error) => this.#onSpoolError(error),
+      onNotDeleted: gateway.onNotDeleted,
     };
     this.#outbox = new Outbox(socket, gateway.outboxEvents);
-    socket.on("end", () => this.#onEnd());
+    socket.on("end", () => this.#guard(() => this.#onEnd()));
     // "close" follows every error; a client that left is not one.
     socket.on("error", () => {});
-    socket.on("close", () => this.#onClose());
+    socket.on("close", () => this.#guard(() => this.#onClose()));
   }
 
   /** Idle: between two requests, nothing of the next one seen. */
@@ -288,7 +293,7 @@ export class ClientConnection implements ClientSide, Holder {
     this.#state = "reply";
     const exchange = this.#exchange as HttpExchange;
     exchange.body.end(() => {
-      if (this.#exchange === exchange) this.#dispatch();
+      if (this.#exchange === exchange) this.#guard(() => this.#dispatch());
     });
   }
 
@@ -475,6 +480,20 @@ export class ClientConnection implements ClientSide, Holder {
     this.#tellHeld();
   }
 
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** An error that nobody expected costs this client, who is in a state that nobody knows: it is cut off. */
+  #fail(error: unknown): void {
+    this.#socket.destroy();
+    this.#gateway.onFault("serving a client", error);
+  }
+
   // -- the end ----------------------------------------------------------------------------------------------
 
   /** No more requests; what was written still reaches the client, then the connection closes. */
@@ -486,8 +505,23 @@ export class ClientConnection implements ClientSide, Holder {
     this.#outbox.end();
   }
 
+  /** The gateway did not run for so long: that was not the client's time. */
+  postpone(ms: number): void {
+    this.#deadlineMs += ms;
+    this.#progressMs += ms;
+    if (this.#ended !== null) this.#ended.sinceMs += ms;
+  }
+
   /** Now and then: nothing waits for ever, neither for the client's bytes nor for it to take ours. */
   sweep(nowMs: number): void {
+    try {
+      this.#sweep(nowMs);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #sweep(nowMs: number): void {
     const { takenBytes, waitingBytes } = this.#outbox;
     if (takenBytes !== this.#takenBytes || waitingBytes === 0) {
       this.#takenBytes = takenBytes;
@@ -540,11 +574,12 @@ export class ClientConnection implements ClientSide, Holder {
     this.#forgetUnfinished();
     const exchange = this.#exchange;
     this.#exchange = null;
-    if (exchange !== null) {
-      exchange.body.discard();
-      this.#gateway.withdraw(exchange);
+    try {
+      exchange?.body.discard();
+      if (exchange !== null) this.#gateway.withdraw(exchange);
+    } finally {
+      this.#gateway.onClosed(this);
     }
-    this.#gateway.onClosed(this);
   }
 }
 

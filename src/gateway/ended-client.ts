@@ -16,7 +16,8 @@ const LOOKS_MS = [1, 4, 15, 40, 100, 250, 600] as const;
 const NOTHING = Buffer.alloc(0);
 
 export class EndedClient {
-  readonly sinceMs = monotonicMs();
+  /** When it did, or later by the time in which the gateway did not run. */
+  sinceMs = monotonicMs();
   /** Nobody has looked yet whether its request is with a worker. */
   mayBeUnclaimed = true;
   readonly #socket: Socket;

@@ -7,13 +7,16 @@ import type { Server } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { getHeapStatistics } from "node:v8";
+import { Contradiction, guarded, reportFault } from "../last-resort.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
+import { LineLimit, times } from "../logging/line-limit.ts";
 import type { LogSettings } from "../logging/log-settings.ts";
 import type { Logs } from "../logging/logs.ts";
 import type { Statsd } from "../metrics/statsd.ts";
 import type { GatewaySettings, ListenerInfo, UnfinishedWork } from "../queue/gateway-messages.ts";
 import { repliesFile } from "../queue/layout.ts";
 import { readMarshalDict } from "../queue/marshal-reader.ts";
+import { RunningClock } from "../running-clock.ts";
 import { BusyPoll } from "./busy-poll.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { monotonicMs } from "./clock.ts";
@@ -68,6 +71,8 @@ export class Gateway {
   readonly heldHeads: HeldBytes;
   /** And of requests whose bodies are not complete, or that were sent ahead. */
   readonly heldBodies: HeldBytes;
+  readonly #lineLimit = new LineLimit();
+  readonly #clock = new RunningClock(SWEEP_MS, monotonicMs());
   readonly #proxies: PeerList;
   readonly #settings: GatewaySettings;
   readonly #runDirectory: string;
@@ -137,7 +142,10 @@ export class Gateway {
         ),
     };
     // After what has arrived is read: a machine that had no time for us must not cost a client its time.
-    setInterval(() => setImmediate(() => this.#sweep()), SWEEP_MS);
+    setInterval(
+      () => setImmediate(() => guarded(log, "looking after clients", () => this.#sweep())),
+      SWEEP_MS,
+    );
   }
 
   /** The FIFO exists: creates the arena, and listens for workers. `onReady`: workers can reply from now on. */
@@ -150,7 +158,9 @@ export class Gateway {
     const busyPoll = new BusyPoll(busy_poll / 1e3, availableParallelism() - gateways);
     const dispatcher = new Dispatcher(this.#runDirectory, this.#age, bounds, busyPoll);
     this.#dispatcher = dispatcher;
-    this.#streams = new WorkerStreams(join(this.#runDirectory, repliesFile(this.#age)), dispatcher, onReady);
+    const path = join(this.#runDirectory, repliesFile(this.#age));
+    const onFault = (error: unknown): void => this.onFault("reading a worker's reply", error);
+    this.#streams = new WorkerStreams(path, dispatcher, onReady, onFault);
   }
 
   /** Accepts clients on a bound handle; again after `onRoom`. The callbacks are called once, one of them. */
@@ -160,12 +170,19 @@ export class Gateway {
     onListening: () => void,
     onError: (error: Error) => void,
   ): void {
-    const server = createSocketServer(true, (open) => {
-      this.#connections.add(new ClientConnection(this, listener, open));
-      if (this.#connections.size >= this.#connectionLimit) this.#stopAccepting();
-    });
+    const server = createSocketServer(
+      true,
+      (open) => {
+        this.#connections.add(new ClientConnection(this, listener, open));
+        if (this.#connections.size >= this.#connectionLimit) this.#stopAccepting();
+      },
+      (error) => this.onFault("accepting a client", error),
+    );
     const listener: GatewayListener = { info, server };
-    server.once("error", onError);
+    server.on("error", (error) => {
+      if (server.listening) this.onFault("accepting a client", error);
+      else onError(error);
+    });
     server.listen(handle, this.#settings.backlog, onListening);
     if (this.#isFull) {
       // Another listener's clients were faster. It is given again with the others.
@@ -175,6 +192,17 @@ export class Gateway {
     }
     this.#listeners.push(listener);
   }
+
+  /** An error that nobody expected, while one thing was handled. Throws a Contradiction again. */
+  onFault(what: string, error: unknown): void {
+    reportFault(this.log, what, error);
+  }
+
+  /** A spool file stays until the instance ends, or the next one begins. */
+  readonly onNotDeleted = (error: Error): void => {
+    const count = this.#lineLimit.count("not deleted");
+    if (count > 0) this.log.error(`Spool file not deleted${times(count)}: ${error.message}`);
+  };
 
   get keepsAlive(): boolean {
     return this.keepaliveMs > 0 && !this.#isLeaving;
@@ -243,7 +271,7 @@ export class Gateway {
   }
 
   get #queue(): Dispatcher {
-    if (this.#dispatcher === null) throw new Error("a client before the queue was open");
+    if (this.#dispatcher === null) throw new Contradiction("a client before the queue was open");
     return this.#dispatcher;
   }
 
@@ -289,7 +317,7 @@ export class Gateway {
     this.#onDrained = onDrained;
     this.#isLeaving = true;
     for (const { server } of this.#listeners) server.close();
-    for (const connection of this.#connections) connection.drain();
+    for (const connection of this.#connections) guarded(this.log, "draining", () => connection.drain());
     this.#checkDrained();
   }
 
@@ -320,7 +348,7 @@ export class Gateway {
   /** Before the process ends: calls back when the access log is written. */
   close(onClosed: () => void): void {
     const close = (): void => {
-      this.#dispatcher?.close();
+      guarded(this.log, "closing the queue", () => this.#dispatcher?.close());
       onClosed();
     };
     for (const lines of Object.values(this.#frequent)) lines.flush();
@@ -334,7 +362,11 @@ export class Gateway {
 
   #sweep(): void {
     const now = monotonicMs();
-    for (const connection of this.#connections) connection.sweep(now);
+    const stoppedMs = this.#clock.look(now);
+    for (const connection of this.#connections) {
+      if (stoppedMs > 0) connection.postpone(stoppedMs);
+      connection.sweep(now);
+    }
     this.#dispatcher?.sweep(now);
     for (const lines of Object.values(this.#frequent)) lines.sweep(now);
   }

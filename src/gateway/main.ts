@@ -6,6 +6,7 @@
 import "../logging/untouched-streams.ts";
 
 import { become } from "../identity.ts";
+import { Contradiction, guardProcess, reportFault } from "../last-resort.ts";
 import { Logs } from "../logging/logs.ts";
 import { takeOverNodeMessages } from "../logging/node-messages.ts";
 import { openStandardOutputs } from "../logging/output.ts";
@@ -31,7 +32,7 @@ function leave(): void {
 }
 
 function started(): Gateway {
-  if (gateway === null) throw new Error("an order before the start");
+  if (gateway === null) throw new Contradiction("an order before the start");
   return gateway;
 }
 
@@ -43,6 +44,9 @@ function obey(order: GatewayOrder, handle: unknown): void {
       // Everything is loaded by now, and nothing of a client has been read.
       if (order.identity !== null) become(order.identity);
       start(order);
+      return;
+    case "answer":
+      report({ type: "answered" });
       return;
     case "open-queue":
       started().openQueue(() => report({ type: "started" }));
@@ -84,6 +88,7 @@ function start({ settings, age, runDirectory, spoolDirectory }: GatewayOrder & {
   const logs = new Logs(settings, statsd);
   takeOverNodeMessages(logs.error);
   const onRoom = (): void => report({ type: "had-room" });
+  guardProcess(logs.error, () => process.exit(1));
   gateway = new Gateway(settings, age, runDirectory, spoolDirectory, logs, statsd, onRoom);
 }
 
@@ -103,5 +108,13 @@ process.title = "tunicorn: gateway";
 for (const signal of ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const) {
   process.on(signal, () => {});
 }
-process.on("message", (order, handle) => obey(order as GatewayOrder, handle));
+process.on("message", (order, handle) => {
+  try {
+    obey(order as GatewayOrder, handle);
+  } catch (error) {
+    // Before the start there is no log, and nothing that could be lost: the arbiter starts another gateway.
+    if (gateway === null) throw error;
+    reportFault(gateway.log, `obeying the order ${(order as GatewayOrder).type}`, error);
+  }
+});
 process.on("disconnect", leave);

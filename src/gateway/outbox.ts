@@ -9,8 +9,9 @@
  *
  * Runs in: gateway.
  */
-import { closeSync, ftruncate, openSync, read, unlinkSync, write } from "node:fs";
+import { closeSync, ftruncate, read, unlinkSync, write } from "node:fs";
 import type { Socket } from "node:net";
+import { openSpooledSync } from "./spool-directory.ts";
 
 /** Bytes that wait in the socket before the file is used. */
 const MEMORY_BYTES = 256 * 1024;
@@ -187,7 +188,7 @@ export class Outbox {
     if (this.#isBroken) return false;
     try {
       const path = this.#events.spoolPath();
-      this.#fd = openSync(path, "wx+", 0o600);
+      this.#fd = openSpooledSync(path, "wx+");
       unlinkSync(path);
       return true;
     } catch (error) {

@@ -3,7 +3,7 @@
  *
  * Runs in: gateway.
  */
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList, isIP } from "node:net";
 import { parseNetwork } from "../settings/networks.ts";
 
 export class PeerList {
@@ -20,13 +20,21 @@ export class PeerList {
     }
   }
 
+  /** `address`: as the system spells it, a link-local one with its zone; of a client that has left already it is empty. */
   includes(address: string): boolean {
     if (this.#everybody) return true;
     if (address !== this.#latestAddress) {
-      this.#includesLatest = this.#list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+      this.#includesLatest = this.#isListed(address);
       this.#latestAddress = address;
     }
     return this.#includesLatest;
+  }
+
+  #isListed(address: string): boolean {
+    const zone = address.indexOf("%");
+    const plain = zone < 0 ? address : address.slice(0, zone);
+    const version = isIP(plain);
+    return version !== 0 && this.#list.check(plain, version === 6 ? "ipv6" : "ipv4");
   }
 
   #add(entry: string): void {

@@ -21,6 +21,8 @@ export interface BodyStorage {
   spoolPath(): string;
   /** Once a body, the system's error. */
   onSpoolError(error: Error): void;
+  /** A spool file stays until the spool directory is removed; the system's error. */
+  onNotDeleted(error: Error): void;
 }
 
 export class RequestBody {
@@ -125,7 +127,12 @@ export class RequestBody {
   }
 
   #beginSpool(): SpoolFile {
-    const spool = new SpoolFile(this.#storage.spoolPath(), (error) => this.#storage.onSpoolError(error));
+    const storage = this.#storage;
+    const spool = new SpoolFile(
+      storage.spoolPath(),
+      (error) => storage.onSpoolError(error),
+      (error) => storage.onNotDeleted(error),
+    );
     this.#spool = spool;
     if (this.#place !== null) spool.write(this.#place.content(), () => {});
     const memory = this.#inMemory;

@@ -15,24 +15,45 @@ export type OpenSocket = (onread: OnReadOpts) => Socket;
 
 interface ConnectionHandle {
   setNoDelay?(on: boolean): void;
+  close(): void;
 }
 
 interface ListeningHandle {
   onconnection?: (error: number, connection?: ConnectionHandle) => void;
 }
 
-/** `listen` is still to be called. `allowHalfOpen`: when the peer ends its side, ours stays open. */
-export function createSocketServer(allowHalfOpen: boolean, accept: (open: OpenSocket) => void): Server {
-  const server = createServer({ allowHalfOpen, noDelay: true }, (socket) =>
-    accept((onread) => readAsUsual(socket, onread)),
-  );
+/**
+ * `listen` is still to be called. `allowHalfOpen`: when the peer ends its side, ours stays open. What `accept` throws costs that
+ * connection, and `onFault` is called with it.
+ */
+export function createSocketServer(
+  allowHalfOpen: boolean,
+  accept: (open: OpenSocket) => void,
+  onFault: (error: unknown) => void,
+): Server {
+  const server = createServer({ allowHalfOpen, noDelay: true }, (socket) => {
+    try {
+      accept((onread) => readAsUsual(socket, onread));
+    } catch (error) {
+      socket.destroy();
+      onFault(error);
+    }
+  });
   server.once("listening", () => {
     const { _handle: listening } = server as unknown as { _handle?: ListeningHandle };
     if (typeof listening?.onconnection !== "function") return;
     const asUsual = listening.onconnection;
     listening.onconnection = (error, connection) => {
-      if (connection === undefined) asUsual.call(listening, error);
-      else accept((onread) => openSocket(connection, allowHalfOpen, onread));
+      if (connection === undefined) {
+        asUsual.call(listening, error);
+        return;
+      }
+      try {
+        accept((onread) => openSocket(connection, allowHalfOpen, onread));
+      } catch (fault) {
+        connection.close();
+        onFault(fault);
+      }
     };
   });
   return server;

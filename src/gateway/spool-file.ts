@@ -6,8 +6,9 @@
  *
  * Runs in: gateway.
  */
-import { createWriteStream, unlink, type WriteStream } from "node:fs";
+import { close, createWriteStream, unlink, type WriteStream, write, writev } from "node:fs";
 import { KeptBytes } from "./http1/kept-bytes.ts";
+import { openSpooled } from "./spool-directory.ts";
 
 /** Bytes that may wait for the disk before the client is made to wait. */
 const PENDING_BYTES = 256 * 1024;
@@ -19,15 +20,24 @@ export class SpoolFile {
   readonly path: string;
   readonly #stream: WriteStream;
   readonly #gathered = new KeptBytes();
+  readonly #onNotDeleted: (error: Error) => void;
   #failed = false;
   #discarded = false;
   /** The client that waits for the disk. */
   #onDrained: (() => void) | null = null;
 
-  /** `onError` is called at most once, with the system's error: the disk is full, the directory gone. */
-  constructor(path: string, onError: (error: Error) => void) {
+  /**
+   * `onError` is called at most once, with the system's error: the disk is full. `onNotDeleted`, with the system's error, when the
+   * file stays: the file system has become read-only.
+   */
+  constructor(path: string, onError: (error: Error) => void, onNotDeleted: (error: Error) => void) {
     this.path = path;
-    this.#stream = createWriteStream(path, { flags: "wx", mode: 0o600, highWaterMark: PENDING_BYTES });
+    this.#onNotDeleted = onNotDeleted;
+    this.#stream = createWriteStream(path, {
+      flags: "wx",
+      highWaterMark: PENDING_BYTES,
+      fs: { open: openSpooled, write, writev, close },
+    });
     this.#stream.on("drain", () => this.#drained());
     this.#stream.on("error", (error) => {
       this.#failed = true;
@@ -97,7 +107,7 @@ export class SpoolFile {
 
   #unlink(): void {
     unlink(this.path, (error) => {
-      if (error !== null && error.code !== "ENOENT") throw error;
+      if (error !== null && error.code !== "ENOENT") this.#onNotDeleted(error);
     });
   }
 }

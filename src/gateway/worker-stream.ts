@@ -34,16 +34,27 @@ export class WorkerStream implements ReplySink {
   readonly #dispatcher: Dispatcher;
   readonly #onNamed: () => void;
 
-  /** `onNamed` is called when it has said whose it is. */
-  constructor(open: OpenSocket, dispatcher: Dispatcher, onNamed: () => void) {
+  /** `onNamed` is called when it has said whose it is; `onFault` with what was thrown while it was read, which ends it. */
+  constructor(
+    open: OpenSocket,
+    dispatcher: Dispatcher,
+    onNamed: () => void,
+    onFault: (error: unknown) => void,
+  ) {
     this.#dispatcher = dispatcher;
     this.#onNamed = onNamed;
     this.#reader = new ReplyReader(this);
     this.#socket = open({
       buffer: () => this.#freeBuffer(),
       callback: (length, bytes) => {
-        this.#reader.read((bytes as Buffer).subarray(0, length));
-        if (this.#gathering !== null) this.#endRead();
+        try {
+          this.#reader.read((bytes as Buffer).subarray(0, length));
+          if (this.#gathering !== null) this.#endRead();
+        } catch (error) {
+          // Where the next frame begins is not known any more.
+          this.#socket.destroy();
+          onFault(error);
+        }
         return true;
       },
     });
@@ -126,11 +137,18 @@ export class WorkerStream implements ReplySink {
 /** Accepts the streams, and knows which processes still have one open. */
 export class WorkerStreams {
   readonly #server: Server;
+  readonly #onFault: (error: unknown) => void;
   readonly #streams = new Set<WorkerStream>();
   #onClosed: Array<{ pid: number; callback: () => void }> = [];
 
-  constructor(path: string, dispatcher: Dispatcher, onListening: () => void) {
-    this.#server = createSocketServer(false, (open) => this.#add(open, dispatcher));
+  constructor(
+    path: string,
+    dispatcher: Dispatcher,
+    onListening: () => void,
+    onFault: (error: unknown) => void,
+  ) {
+    this.#onFault = onFault;
+    this.#server = createSocketServer(false, (open) => this.#add(open, dispatcher), onFault);
     this.#server.listen(path, onListening);
   }
 
@@ -155,7 +173,7 @@ export class WorkerStreams {
 
   #add(open: OpenSocket, dispatcher: Dispatcher): void {
     // Whoever waits for a process's last stream waits for those without a name too: until they have one.
-    const stream = new WorkerStream(open, dispatcher, () => this.#settle());
+    const stream = new WorkerStream(open, dispatcher, () => this.#settle(), this.#onFault);
     this.#streams.add(stream);
     stream.onClose(() => {
       this.#streams.delete(stream);

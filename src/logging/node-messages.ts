@@ -6,7 +6,7 @@
  */
 import type { ErrorLog } from "./error-log.ts";
 
-/** Both become lines of the log. The exit code stays Node's, 1. */
+/** Both become lines of the log. The exit code stays Node's, 1, until last-resort.ts decides what an exception costs. */
 export function takeOverNodeMessages(log: ErrorLog): void {
   // Node's own listener is the only one.
   process.removeAllListeners("warning");

@@ -6,7 +6,7 @@
  *
  * Runs in: gateway.
  */
-import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { BodyPlace } from "./body-place.ts";
 import { RECORD, RECORD_PROBE, RECORD_READY, RECORD_WITHDRAWN } from "./layout.ts";
 import { MarshalWriter } from "./marshal.ts";
@@ -75,9 +75,13 @@ export class Arena {
     const offset = this.#segments.allocate(bytes);
     if (offset < 0) return null;
     this.#storable -= held;
-    return new BodyPlace(this.#fd, offset, bytes, () => {
-      this.#storable += held;
-      this.#segments.release(offset);
+    return new BodyPlace(this.#fd, offset, bytes, {
+      onWritten: (start, length) => this.#segments.noteWritten(start, length),
+      onShortage: () => this.#segments.noteShortage(),
+      onReleased: () => {
+        this.#storable += held;
+        this.#segments.release(offset);
+      },
     });
   }
 
@@ -183,11 +187,17 @@ export class Arena {
 
   close(): void {
     closeSync(this.#fd);
-    unlinkSync(this.path);
+    rmSync(this.path, { force: true });
   }
 
   #write(buffer: Buffer, start: number, end: number, offset: number): void {
-    for (let at = start; at < end; ) at += writeSync(this.#fd, buffer, at, end - at, offset + at - start);
+    try {
+      for (let at = start; at < end; ) at += writeSync(this.#fd, buffer, at, end - at, offset + at - start);
+    } catch (error) {
+      this.#segments.noteShortage();
+      throw error;
+    }
+    if (offset < this.#probesOffset) this.#segments.noteWritten(offset, end - start);
   }
 
   /** The next record goes to `offset`: right behind the one before, over the padding, or in a run of its own. */

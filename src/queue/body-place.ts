@@ -9,31 +9,45 @@
 import { readSync, writeSync } from "node:fs";
 import { STORED_BODY } from "./layout.ts";
 
+export interface BodyPlaceEvents {
+  /** So many bytes from `offset` on are in the file. */
+  onWritten(offset: number, length: number): void;
+  /** A write has failed. */
+  onShortage(): void;
+  onReleased(): void;
+}
+
 export class BodyPlace {
   /** A record points to it. */
   isQueued = false;
   readonly #fd: number;
   readonly #offset: number;
   readonly #size: number;
-  readonly #onReleased: () => void;
+  readonly #events: BodyPlaceEvents;
   #written = 0;
   #isReleased = false;
 
   /** `size` bytes of the file from `offset` on. */
-  constructor(fd: number, offset: number, size: number, onReleased: () => void) {
+  constructor(fd: number, offset: number, size: number, events: BodyPlaceEvents) {
     this.#fd = fd;
     this.#offset = offset;
     this.#size = size;
-    this.#onReleased = onReleased;
+    this.#events = events;
   }
 
   /** Throws the system's error, ENOSPC when the tmpfs is full; nothing of `bytes` counts then. */
   append(bytes: Uint8Array): void {
     const end = this.#written + bytes.length;
     if (end > this.#size) throw new RangeError(`${end} bytes do not fit into ${this.#size}`);
-    for (let done = 0; done < bytes.length; ) {
-      done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + this.#written + done);
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#offset + this.#written + done);
+      }
+    } catch (error) {
+      this.#events.onShortage();
+      throw error;
     }
+    this.#events.onWritten(this.#offset + this.#written, bytes.length);
     this.#written = end;
   }
 
@@ -55,6 +69,6 @@ export class BodyPlace {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.#onReleased();
+    this.#events.onReleased();
   }
 }

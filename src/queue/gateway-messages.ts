@@ -82,6 +82,8 @@ export type GatewayOrder =
       readonly processName: string;
       readonly settings: GatewaySettings;
     }
+  /** Say at once that you are there. */
+  | { readonly type: "answer" }
   /** The FIFO exists now. */
   | { readonly type: "open-queue" }
   /** Sent with the bound handle. */
@@ -112,6 +114,7 @@ export type GatewayReport =
   /** Null for a ticket that is answered already. */
   | { readonly type: "described"; readonly nr: number; readonly requests: readonly (string | null)[] }
   | { readonly type: "started" }
+  | { readonly type: "answered" }
   | { readonly type: "listening"; readonly index: number }
   /** It had stopped to accept, being full, and wants its listeners again. */
   | { readonly type: "had-room" }

@@ -134,7 +134,8 @@ def test_it_starts_the_zygote_and_shows_the_application_nothing_of_its_own(tmp_p
         reports: list[str] = []
         with arbiter.makefile() as channel:
             while len(reports) < 2 and (line := channel.readline()):
-                reports.append(json.loads(line)["type"])
+                if line != "\n":
+                    reports.append(json.loads(line)["type"])
             arbiter.shutdown(socket.SHUT_WR)
             assert channel.read() == ""
         _, errors = process.communicate()

@@ -71,10 +71,23 @@ def test_a_connection_that_is_reset_is_the_end(monkeypatch: pytest.MonkeyPatch) 
     assert reader.closed
 
 
+@pytest.mark.parametrize(
+    "garbage", [b"hello", b"hello\n", b"null\n", b"[1]", b'{"type": 1}\n', b'{"kind": "fork"}', b"\xff\x00\n"]
+)
+def test_bytes_of_somebody_else_cost_one_line(
+    channel: Channel, garbage: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channel.ours.sendall(garbage)
+    send(channel.ours.fileno(), {"type": "ready", "pid": 7})
+    assert channel.reader().read() == [{"type": "ready", "pid": 7}]
+    assert capsys.readouterr().err.count("Not a message of Tunicorn, ignored: ") == 1
+
+
 def test_a_message_is_one_line(channel: Channel) -> None:
     send(channel.ours.fileno(), {"type": "exited", "text": "two\nlines"})
     data = channel.theirs.recv(65536)
-    assert data.count(b"\n") == 1
+    assert data[:1] + data[-1:] == b"\n\n"
+    assert data.count(b"\n") == 2
     assert json.loads(data) == {"type": "exited", "text": "two\nlines"}
 
 

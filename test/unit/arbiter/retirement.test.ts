@@ -14,7 +14,7 @@ const NONE: RetirementLimits = {
 function workers(count: number): Worker[] {
   const children = new Children(count);
   return Array.from({ length: count }, () => {
-    const worker = children.add(1, 1);
+    const worker = children.maybeAdd(1, 1) as Worker;
     children.forked(worker.age, 1000 + worker.age);
     children.ready(worker.pid);
     return worker;

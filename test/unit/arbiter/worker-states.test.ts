@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { Children, isClaiming } from "../../../src/arbiter/children.ts";
+import { Children, isClaiming, type Worker } from "../../../src/arbiter/children.ts";
 import {
   EVENTS,
   STATES,
@@ -48,7 +48,7 @@ describe("a worker", () => {
     for (const event of ALL_EVENTS) {
       it(`that is ${state} follows the table when ${event} happens`, () => {
         const children = new Children(1);
-        const worker = children.add(1, 1);
+        const worker = children.maybeAdd(1, 1) as Worker;
         worker.state = state;
         const transition = TRANSITIONS[state][event];
         assert.deepEqual(children.happened(worker, event), transition?.actions ?? []);
@@ -59,7 +59,7 @@ describe("a worker", () => {
   }
 
   it("claims while it is ready, and while its successor is made", () => {
-    const worker = new Children(1).add(1, 1);
+    const worker = new Children(1).maybeAdd(1, 1) as Worker;
     const claiming = ALL_STATES.filter((state) => isClaiming({ ...worker, state }));
     assert.deepEqual(claiming, ["ready", "replacing"]);
   });

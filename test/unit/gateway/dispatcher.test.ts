@@ -116,6 +116,7 @@ class Queue {
       () => new Socket(),
       this.dispatcher,
       () => {},
+      (error) => assert.ifError(error),
     );
     t.after(() => this.#close());
   }

@@ -112,6 +112,7 @@ class Play {
       maybeReserve: () => assert.fail("no body is stored"),
       spoolPath: () => assert.fail("no body is spooled"),
       onSpoolError: (error: Error) => assert.fail(error),
+      onNotDeleted: assert.fail,
     };
     const body = new RequestBody(storage, 0);
     const provenance = { scheme: "http", scriptName, fields: head.fields };

@@ -208,7 +208,7 @@ describe("the outbox of a client that reads now and then", () => {
 describe("an outbox without a disk", () => {
   it("keeps the rest in memory, makes the worker wait sooner, and loses nothing", async (t) => {
     const connection = await Connection.open(t);
-    connection.spoolDirectory = join(ROOT, "nowhere");
+    connection.spoolDirectory = join(ROOT, "nowhere", "at all");
     connection.write(MANY_PIECES);
     assert.ok(connection.outbox.isFull);
     const hasRoom = new Promise<void>((resolve) => connection.outbox.whenRoom(resolve));

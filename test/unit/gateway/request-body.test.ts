@@ -21,6 +21,7 @@ function newBody({ directory = ROOT, arena = null, expected = 0 }: Options = {})
       maybeReserve: (bytes) => arena?.maybeReserve(bytes) ?? null,
       spoolPath: () => join(directory, `body-${++count}`),
       onSpoolError: (error) => assert.fail(error),
+      onNotDeleted: assert.fail,
     },
     expected,
   );
@@ -150,8 +151,11 @@ describe("a request body", () => {
       errors.push(error);
       resolve();
     };
-    const spoolPath = (): string => join(ROOT, "no such directory", "body");
-    const body = new RequestBody({ maybeReserve: () => null, spoolPath, onSpoolError }, 0);
+    const spoolPath = (): string => join(ROOT, "no such directory", "nor this one", "body");
+    const body = new RequestBody(
+      { maybeReserve: () => null, spoolPath, onSpoolError, onNotDeleted: assert.fail },
+      0,
+    );
     body.append(Buffer.alloc(INLINE_BODY_BYTES), nothing);
     body.append(Buffer.alloc(1), nothing);
     body.append(Buffer.alloc(INLINE_BODY_BYTES), nothing);

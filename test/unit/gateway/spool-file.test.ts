@@ -36,7 +36,7 @@ function deletion(t: TestContext): Promise<void> {
 describe("a spool file", () => {
   it("holds every byte, in order, when it is complete", async () => {
     const path = newPath();
-    const file = new SpoolFile(path, noError);
+    const file = new SpoolFile(path, noError, noError);
     for (const part of ["one ", "", "two ", "three"]) file.write(Buffer.from(part), nothing);
     await called((onComplete) => file.end(onComplete));
     assert.equal(readFileSync(path, "latin1"), "one two three");
@@ -45,7 +45,7 @@ describe("a spool file", () => {
 
   it("takes a copy of what it is given", async () => {
     const path = newPath();
-    const file = new SpoolFile(path, noError);
+    const file = new SpoolFile(path, noError, noError);
     const bytes = Buffer.from("given");
     file.write(bytes, nothing);
     bytes.fill("x");
@@ -57,20 +57,20 @@ describe("a spool file", () => {
     const path = newPath();
     fs.writeFileSync(path, "somebody's");
     const { promise, resolve } = Promise.withResolvers<Error>();
-    new SpoolFile(path, resolve);
+    new SpoolFile(path, resolve, noError);
     assert.equal(((await promise) as NodeJS.ErrnoException).code, "EEXIST");
     assert.equal(readFileSync(path, "latin1"), "somebody's");
   });
 
   it("makes the client wait while much is not on the disk, and go on afterwards", async () => {
-    const file = new SpoolFile(newPath(), noError);
+    const file = new SpoolFile(newPath(), noError, noError);
     assert.ok(file.write(Buffer.from("little"), nothing));
     await called((onDrained) => assert.ok(!file.write(MEGABYTE, onDrained)));
     assert.ok(file.write(Buffer.from("more"), nothing));
   });
 
   it("lets the client go on once for all writes that it waited for", async () => {
-    const file = new SpoolFile(newPath(), noError);
+    const file = new SpoolFile(newPath(), noError, noError);
     let count = 0;
     const onDrained = (): void => {
       count++;
@@ -81,7 +81,7 @@ describe("a spool file", () => {
   });
 
   it("lets the client go on when it waited at the end of the body", async () => {
-    const file = new SpoolFile(newPath(), noError);
+    const file = new SpoolFile(newPath(), noError, noError);
     await called((onDrained) => {
       assert.ok(!file.write(MEGABYTE, onDrained));
       file.end(nothing);
@@ -126,7 +126,7 @@ describe("a spool file is deleted", () => {
   for (const [title, before] of Object.entries(BEFORE)) {
     it(title, async (t) => {
       const deleted = deletion(t);
-      const file = new SpoolFile(newPath(), noError);
+      const file = new SpoolFile(newPath(), noError, noError);
       await before(file);
       file.discard();
       file.discard();
@@ -138,7 +138,7 @@ describe("a spool file is deleted", () => {
 
   it("while a worker has it open, and the worker reads on", async (t) => {
     const deleted = deletion(t);
-    const file = new SpoolFile(newPath(), noError);
+    const file = new SpoolFile(newPath(), noError, noError);
     file.write(Buffer.from("still there"), nothing);
     await called((onComplete) => file.end(onComplete));
     const worker = openSync(file.path, "r");
@@ -151,7 +151,7 @@ describe("a spool file is deleted", () => {
 
   it("and takes no more bytes then", async (t) => {
     const deleted = deletion(t);
-    const file = new SpoolFile(newPath(), noError);
+    const file = new SpoolFile(newPath(), noError, noError);
     file.discard();
     assert.ok(file.write(MEGABYTE, () => assert.fail("nobody waits any more")));
     await deleted;
@@ -159,15 +159,19 @@ describe("a spool file is deleted", () => {
 });
 
 describe("a spool file that cannot be written", () => {
-  const nowhere = (): string => join(ROOT, "no such directory", "body");
+  const nowhere = (): string => join(ROOT, "no such directory", "nor this one", "body");
 
   it("says so once, and is never complete", async () => {
     const errors: Error[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();
-    const file = new SpoolFile(nowhere(), (error) => {
-      errors.push(error);
-      resolve();
-    });
+    const file = new SpoolFile(
+      nowhere(),
+      (error) => {
+        errors.push(error);
+        resolve();
+      },
+      noError,
+    );
     file.write(MEGABYTE, nothing);
     file.write(MEGABYTE, nothing);
     file.end(() => assert.fail("it is not complete"));
@@ -180,7 +184,7 @@ describe("a spool file that cannot be written", () => {
 
   it("says nothing when it is not needed any more", async (t) => {
     const deleted = deletion(t);
-    const file = new SpoolFile(nowhere(), noError);
+    const file = new SpoolFile(nowhere(), noError, noError);
     file.write(MEGABYTE, nothing);
     file.discard();
     await deleted;
@@ -193,7 +197,7 @@ describe("a spool file that cannot be written", () => {
       setImmediate(() => callback(systemError("ENOSPC")));
     });
     const { promise, resolve } = Promise.withResolvers<Error>();
-    const file = new SpoolFile(newPath(), resolve);
+    const file = new SpoolFile(newPath(), resolve, noError);
     file.write(Buffer.from("lost"), nothing);
     assert.equal(((await promise) as NodeJS.ErrnoException).code, "ENOSPC");
     file.discard();

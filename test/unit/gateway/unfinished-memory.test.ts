@@ -111,7 +111,12 @@ it("what is sent ahead a byte at a time is held as bytes", () => {
 
 function newBody(expectedBytes: number): RequestBody {
   return new RequestBody(
-    { maybeReserve: () => null, spoolPath: () => assert.fail(), onSpoolError: assert.fail },
+    {
+      maybeReserve: () => null,
+      spoolPath: () => assert.fail(),
+      onSpoolError: assert.fail,
+      onNotDeleted: assert.fail,
+    },
     expectedBytes,
   );
 }

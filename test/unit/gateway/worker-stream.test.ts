@@ -101,7 +101,7 @@ class Gateway {
     this.dispatcher = new Dispatcher(directory, AGE, bounds, new BusyPoll(0, 0));
     this.dispatcher.capacity = 9;
     closeServers(t);
-    this.streams = new WorkerStreams(this.#path, this.dispatcher, onListening);
+    this.streams = new WorkerStreams(this.#path, this.dispatcher, onListening, assert.ifError);
     t.after(() => this.dispatcher.close());
   }
 
@@ -244,6 +244,7 @@ describe("a reply stream", () => {
       () => new Socket(),
       gateway.dispatcher,
       () => {},
+      (error) => assert.ifError(error),
     );
     const bytes = hello(PID);
     bytes.writeUInt16LE(PROTOCOL_VERSION + 1, FRAME.status);

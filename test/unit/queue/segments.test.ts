@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Contradiction } from "../../../src/last-resort.ts";
 import { Segments } from "../../../src/queue/segments.ts";
 import { Random } from "../random.ts";
 
@@ -194,4 +195,52 @@ describe("segments under random use", () => {
     segments.release(offset);
     model.remove(offset);
   }
+});
+
+describe("segments of a file that has no more memory", () => {
+  it("give places that were written before, also when another one is in use", () => {
+    const segments = new Segments(4, SEGMENT);
+    const held = allocated(segments, 100);
+    segments.noteWritten(held, 100);
+    const body = allocated(segments, 2 * SEGMENT);
+    segments.noteWritten(body, SEGMENT + 200);
+    segments.release(body);
+    segments.noteShortage();
+    assert.equal(allocated(segments, 200), body, "not behind the one in use, where nothing was ever written");
+    assert.equal(allocated(segments, 200), body + 200);
+  });
+
+  it("give any place when none that was written is free", () => {
+    const segments = new Segments(2, SEGMENT);
+    segments.noteShortage();
+    assert.equal(allocated(segments, 100), 0);
+    assert.equal(allocated(segments, SEGMENT), SEGMENT);
+    assert.equal(segments.allocate(SEGMENT), -1);
+  });
+
+  it("lose no segment by it", () => {
+    const random = new Random(5);
+    const segments = new Segments(8, SEGMENT);
+    segments.noteShortage();
+    const live: number[] = [];
+    for (let round = 0; round < 20_000; round++) {
+      const bytes = random.between(1, 3 * SEGMENT);
+      const offset = random.below(2) === 0 ? segments.allocate(bytes) : -1;
+      if (offset >= 0) {
+        if (random.below(3) > 0) segments.noteWritten(offset, bytes);
+        live.push(offset);
+      } else if (live.length > 0) {
+        segments.release(live.splice(random.below(live.length), 1)[0] as number);
+      }
+    }
+    for (const offset of live) segments.release(offset);
+    assert.equal(allocated(segments, 8 * SEGMENT), 0);
+  });
+});
+
+it("a record that is released twice is a contradiction", () => {
+  const segments = new Segments(2, SEGMENT);
+  const offset = allocated(segments, 100);
+  segments.release(offset);
+  assert.throws(() => segments.release(offset), Contradiction);
 });

@@ -151,7 +151,13 @@ function replyCost(): number {
   frame.writeDoubleLE(BODY.length, FRAME.contentLength);
   const bytes = Buffer.concat([frame, block, BODY]);
   let frames = 0;
-  const reader = new ReplyReader({ onFrame: () => frames++, onMore: () => {} });
+  const reader = new ReplyReader({
+    onFrame: () => frames++,
+    onUnreadable: () => {
+      throw new Error("not readable");
+    },
+    onMore: () => {},
+  });
   const cost = measure(() => reader.read(bytes));
   if (frames === 0) throw new Error("no frame was read");
   return cost;

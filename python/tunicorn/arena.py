@@ -1,6 +1,9 @@
 """Reads the records that tickets point to: environ and body of one request.
 
-Everything is copied out at the claim, so a record's memory is the gateway's again as soon as the reply is there.
+Everything is copied out at the claim; once the slot says *working*, the record's memory is the gateway's again.
+
+FIFO and arena may hold anything: other processes of this user can write to them. What is not a record of this ticket
+is dropped, and never costs more than its request. Bytes that pass for one and crash `marshal` cost the worker.
 
 Runs in: worker.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 from io import BufferedIOBase, BytesIO
 from marshal import loads
 from time import monotonic
@@ -36,10 +40,11 @@ class Arenas:
         self._maps: dict[int, memoryview] = {}
 
     def read(self, gateway: int, ticket: int, offset: int) -> Request | None:
-        """The environ and `wsgi.input` of a ticket; None when the ticket is stale, withdrawn or past its deadline."""
+        """The environ and `wsgi.input` of a ticket; None when the ticket is stale, withdrawn, past its deadline, or no
+        ticket at all. Raises OSError when the request cannot be read: no descriptor or no memory is left."""
         arena = self._maps.get(gateway)
-        if arena is None:
-            arena = self._open(gateway)
+        if arena is None or offset + RECORD_HEADER_BYTES > len(arena):
+            arena = self._open(gateway, offset + RECORD_HEADER_BYTES)
             if arena is None:
                 return None
         identity, state, body_kind, environ_length, body_length, _, claim_by = RECORD_HEADER.unpack_from(
@@ -52,24 +57,33 @@ class Arenas:
         start = offset + RECORD_HEADER_BYTES
         record = bytes(arena[start : start + environ_length + body_length])
         body = record[environ_length:]
+        if len(body) != body_length:
+            return None
         if body_kind == BODY_STORED:
-            stored, size = STORED_BODY.unpack(body)
-            body = bytes(arena[stored : stored + size])
+            if body_length != STORED_BODY.size:
+                return None
+            stored, body_length = STORED_BODY.unpack(body)
+            body = bytes(arena[stored : stored + body_length])
         identity, state, *_ = RECORD_HEADER.unpack_from(arena, offset)
         if identity != ticket or state != RECORD_READY:
             return None  # withdrawn meanwhile, and what was copied is perhaps another's
-        environ: dict[str, Any] = loads(record)
+        if len(body) != body_length or body_kind > BODY_STORED:
+            return None
+        try:
+            environ: dict[str, Any] = loads(record)
+        except Exception:  # noqa: BLE001 - marshal raises many kinds, and what it was given may be anything
+            return None
+        if type(environ) is not dict:
+            return None
         if body_kind == BODY_SPOOLED:
-            try:
-                return environ, open(os.fsdecode(body), "rb")
-            except FileNotFoundError:
-                return None  # withdrawn just now
+            spooled = _open_spooled(body)
+            return None if spooled is None else (environ, spooled)
         return environ, BytesIO(body)
 
     def is_probe(self, gateway: int, ticket: int, offset: int) -> bool:
         """Of a ticket for which `read` gave None: whether its gateway asks how far the queue has been read."""
         arena = self._maps.get(gateway)
-        if arena is None:
+        if arena is None or offset + RECORD_HEADER_BYTES > len(arena):
             return False
         identity, state, *_ = RECORD_HEADER.unpack_from(arena, offset)
         return bool(identity == ticket and state == RECORD_PROBE)
@@ -80,16 +94,30 @@ class Arenas:
             if not os.path.exists(os.path.join(self._run_directory, arena_file(gateway))):
                 self._maps.pop(gateway, None)  # another thread may have been faster
 
-    def _open(self, gateway: int) -> memoryview | None:
-        """None when the gateway is gone: its file is removed with it."""
+    def _open(self, gateway: int, size: int) -> memoryview | None:
+        """None when the gateway is gone, for its file is removed with it, or when the file ends before `size`."""
         self._close_gone()
         try:
             descriptor = os.open(os.path.join(self._run_directory, arena_file(gateway)), os.O_RDONLY)
         except FileNotFoundError:
             return None
         try:
+            if os.fstat(descriptor).st_size < size:
+                return None
             arena = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
         finally:
             os.close(descriptor)
         self._maps[gateway] = arena
         return arena
+
+
+def _open_spooled(path: bytes) -> BufferedIOBase | None:
+    """None when it was withdrawn just now. Not a FIFO, which would keep us waiting, nor what a link leads to."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except (FileNotFoundError, ValueError):  # ValueError: a NUL in the path
+        return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return open(descriptor, "rb")

@@ -5,11 +5,16 @@ meanwhile, because no deadline of a request may run out while a slow client is w
 
 Around each item of a streamed body the slot is looked at for a client that has left (docs/decisions/0026).
 
+A stream may end although both processes live: the gateway had no descriptor left for it, or the application has closed
+it. So the frame that begins a reply is sent once more on another stream. One that has begun is lost, and the gateway
+cuts the client off.
+
 Runs in: worker.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -50,6 +55,12 @@ _VERDICT_ITEMS = 3
 
 # For the answer to a file on a stream of its own, s.
 _ANSWER_SECONDS = 2.0
+# How long a worker tries to reach a gateway that is there, and how often.
+_CONNECT_SECONDS = 1.0
+_CONNECT_PAUSE_SECONDS = 0.05
+
+# The number of our descriptor is somebody else's now, or nobody's.
+_NOT_OURS = (errno.EBADF, errno.ENOTSOCK)
 
 
 class GatewayGone(Exception):
@@ -60,8 +71,15 @@ class ClientGone(BrokenPipeError):
     """The client of this response has left. What calls `write()` sees what it would see with a socket."""
 
 
+class GatewayUnreachable(Exception):
+    """The gateway lives, and this process cannot connect to it: it has no descriptor left, most likely."""
+
+
 class ReplyStream:
     """A connected stream. Any failure to write raises GatewayGone, once and for all."""
+
+    # How long it is tried to reach the gateway, s.
+    _connect_seconds = _CONNECT_SECONDS
 
     def __init__(
         self, run_directory: str, gateway: int, age: int, slot: Slot, files: FilesOut | None = None
@@ -78,15 +96,27 @@ class ReplyStream:
         # The key of the ticket in work, and when it was claimed, ms: every frame says both.
         self.key = 0
         self.claimed = 0.0
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._socket.connect(os.path.join(run_directory, replies_file(gateway)))
-        except OSError as error:
-            self._socket.close()
-            raise GatewayGone from error
+        self._connect()
+
+    def _connect(self) -> None:
+        path = os.path.join(self._run_directory, replies_file(self._gateway))
+        self._socket = _connected(path, self._connect_seconds)
+        # The gateway compares what HELLO says with the slot.
+        self._slot.identify()
         self._write(
-            FRAME_HEADER.pack(0, FRAME_HELLO, 0, PROTOCOL_VERSION, age, 0, slot.number, os.getpid(), 0)
+            FRAME_HEADER.pack(
+                0, FRAME_HELLO, 0, PROTOCOL_VERSION, self._age, 0, self._slot.number, os.getpid(), 0
+            )
         )
+
+    def _begin(self, frame: bytes, body: bytes = b"") -> None:
+        """Sends the frame that begins a reply, if need be on another stream."""
+        try:
+            self._write(frame, body)
+        except GatewayGone:
+            self.close()
+            self._connect()
+            self._write(frame, body)
 
     def whole(self, ticket: int, head: ResponseHead, body: bytes) -> None:
         """Head and complete body: the usual reply, one system call."""
@@ -139,11 +169,15 @@ class ReplyStream:
         self._write(FRAME_HEADER.pack(0, FRAME_END, 0, 0, ticket, self.key, 0, -1, self.claimed))
         self._slot.moves_on()
 
+    def answer_probe(self, ticket: int) -> None:
+        """The ticket was no request: an END without a head."""
+        self._begin(FRAME_HEADER.pack(0, FRAME_END, 0, 0, ticket, self.key, 0, -1, self.claimed))
+
     def fail(self, ticket: int) -> None:
-        self._write(FRAME_HEADER.pack(0, FRAME_FAIL, 0, 0, ticket, self.key, 0, -1, self.claimed))
+        self._begin(FRAME_HEADER.pack(0, FRAME_FAIL, 0, 0, ticket, self.key, 0, -1, self.claimed))
 
     def early_hints(self, ticket: int, lines: bytes) -> None:
-        self._write(
+        self._begin(
             FRAME_HEADER.pack(
                 len(lines), FRAME_EARLY_HINTS, 0, 103, ticket, self.key, len(lines), -1, self.claimed
             )
@@ -161,8 +195,8 @@ class ReplyStream:
         if self._files is None or not self._files.has_room:
             return FILE_REFUSED
         try:
-            own = ReplyStream(self._run_directory, self._gateway, self._age, self._slot)
-        except (GatewayGone, OSError):
+            own = FileStream(self._run_directory, self._gateway, self._age, self._slot)
+        except (GatewayGone, GatewayUnreachable):
             return FILE_REFUSED  # no descriptor is left here; or the gateway is gone, as this stream will say
         own.key, own.claimed = self.key, self.claimed
         answer = own.offer(ticket, head, part)
@@ -188,7 +222,7 @@ class ReplyStream:
         info = FILE_INFO.pack(part.device, part.inode, part.offset, part.length, len(head.block))
         payload = info + head.block + part.path
         size = len(payload)
-        self._write(
+        self._begin(
             FRAME_HEADER.pack(
                 size,
                 FRAME_FILE,
@@ -221,6 +255,12 @@ class ReplyStream:
         return self._socket
 
     def close(self) -> None:
+        try:
+            self._socket.getsockname()
+        except OSError as error:
+            if error.errno in _NOT_OURS:
+                self._socket.detach()
+                return
         self._socket.close()
 
     def _write_headed(self, kind: int, ticket: int, head: ResponseHead, body: bytes) -> None:
@@ -236,7 +276,7 @@ class ReplyStream:
             head.content_length,
             self.claimed,
         )
-        self._write(header + block, body)
+        self._begin(header + block, body)
 
     def _write(self, header: bytes, data: bytes = b"") -> None:
         try:
@@ -261,6 +301,45 @@ class ReplyStream:
             raise
 
 
+class FileStream(ReplyStream):
+    """The stream of one large file: nothing is begun on it a second time, and nothing waited for."""
+
+    _connect_seconds = 0.0
+
+    def _begin(self, frame: bytes, body: bytes = b"") -> None:
+        self._write(frame, body)
+
+
+def _connected(path: str, seconds: float) -> socket.socket:
+    """Raises GatewayGone when nobody listens there any more, GatewayUnreachable when this process is the obstacle."""
+    deadline = time.monotonic() + seconds
+    while True:
+        stream, error = _try_to_connect(path)
+        if stream is not None:
+            return stream
+        if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
+            raise GatewayGone from error
+        if time.monotonic() > deadline:
+            raise GatewayUnreachable(str(error)) from error
+        time.sleep(_CONNECT_PAUSE_SECONDS)
+
+
+def _try_to_connect(path: str) -> tuple[socket.socket | None, OSError | None]:
+    try:
+        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:
+        return None, error
+    try:
+        stream.connect(path)
+    except OSError as error:
+        stream.close()
+        return None, error
+    except BaseException:
+        stream.close()
+        raise
+    return stream, None
+
+
 class ReplyStreams:
     """One thread's streams, one a gateway, each connected at the first ticket from there."""
 
@@ -275,7 +354,7 @@ class ReplyStreams:
         self.claimed = 0.0
 
     def to(self, gateway: int) -> ReplyStream:
-        """Raises GatewayGone."""
+        """Raises GatewayGone and GatewayUnreachable."""
         stream = self._streams.get(gateway)
         if stream is None:
             self._close_gone()

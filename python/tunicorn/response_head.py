@@ -35,6 +35,9 @@ _SERVERS_OWN = frozenset(
     }
 )
 
+# What a double holds without loss has at least as many digits.
+_LENGTH_DIGITS = 15
+
 _CACHE_ENTRIES = 1024
 _CACHE_LINE_CHARACTERS = 256
 
@@ -42,8 +45,12 @@ _statuses: dict[str, tuple[int, bytes]] = {}
 _lines: dict[tuple[str, str], bytes] = {}
 
 
+# The gateway takes no head that is larger (PROTOCOL.md §5).
+HEAD_BYTES = 1024 * 1024
+
+
 class InvalidStatus(ValueError):
-    """The status is not three digits, optionally with a space and a reason phrase."""
+    """The status is not three digits, optionally with a space and a reason phrase, or is not a final one."""
 
 
 class InvalidHeader(ValueError):
@@ -67,6 +74,8 @@ class ResponseHead:
                 line = None
             parts.append(self._line(header) if line is None else line)
         self.block = b"".join(parts)
+        if len(self.block) > HEAD_BYTES:
+            raise InvalidHeader(f"Response head of {len(self.block)} bytes; {HEAD_BYTES} are the limit")
 
     def _line(self, header: tuple[str, str]) -> bytes:
         name, value = header
@@ -93,15 +102,15 @@ class ResponseHead:
         return line
 
     def _content_length(self, name: str, value: str) -> bytes:
-        """Digits only; a repetition must agree, and only one line is sent. 1xx and 204 have none (RFC 9110 §8.6)."""
-        if not (value.isascii() and value.isdigit()):
+        """Digits only; a repetition must agree, and only one line is sent. 204 has none (RFC 9110 §8.6)."""
+        if not (value.isascii() and value.isdigit() and len(value) <= _LENGTH_DIGITS):
             raise InvalidHeader(f"Invalid Content-Length: {value!r}")
         length = int(value)
         if self.content_length == length:
             return b""
         if self.content_length >= 0:
             raise InvalidHeader(f"Contradictory Content-Length: {self.content_length} and {length}")
-        if self.status_code < 200 or self.status_code == 204:
+        if self.status_code == 204:
             return b""
         self.content_length = length
         return f"{name}: {value}\r\n".encode("latin-1")
@@ -113,6 +122,9 @@ def _status(status: str) -> tuple[int, bytes]:
     match = _STATUS.fullmatch(status)
     if match is None:
         raise InvalidStatus(f"Invalid response status: {status!r}")
+    if int(match[1]) < 200:
+        # Whoever asked would wait for another response, and take that to its next request for it (RFC 9110 §15.2).
+        raise InvalidStatus(f"Invalid response status: {status!r} is not a final one")
     parsed = int(match[1]), f"{status}\r\n".encode("latin-1")
     if len(_statuses) >= _CACHE_ENTRIES:
         _statuses.clear()
@@ -121,5 +133,5 @@ def _status(status: str) -> tuple[int, bytes]:
 
 
 def early_hint_lines(headers: list[tuple[str, str]]) -> bytes:
-    """The header lines of a 103 response, validated like any other."""
-    return ResponseHead("103 Early Hints", headers).block.partition(b"\r\n")[2]
+    """The header lines of a 103 response, validated like any other: of a 204, which has no Content-Length either."""
+    return ResponseHead("204", headers).block.partition(b"\r\n")[2]

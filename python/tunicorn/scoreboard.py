@@ -8,6 +8,8 @@ packed range with zeros first, and a reader that looked in that moment saw a fre
 A word that lies at a multiple of its size is read whole. So each field a reader sees is one that was true; the order
 of the assignments says which fields may be believed together.
 
+Whose slot it is is written anew with each claim: another process may have written over it.
+
 Runs in: worker (writes its own slots), zygote (opens the file and maps it before it forks).
 """
 
@@ -36,7 +38,6 @@ from .layout import (
     SLOT_LEFT_TICKET_U32,
     SLOT_OVERDUE_GATEWAY_U32,
     SLOT_OVERDUE_TICKET_U32,
-    SLOT_PID_U32,
     SLOT_PROGRESS_F64,
     SLOT_RETIRE_SEEN_U8,
     SLOT_RETIRING,
@@ -46,6 +47,9 @@ from .layout import (
     SLOT_TICKET_U32,
     SLOT_WORKING,
 )
+
+# Age and pid, side by side.
+_IDENTITY_U64 = 0
 
 
 def open_scoreboard(path: str) -> mmap.mmap:
@@ -66,12 +70,14 @@ def open_scoreboard(path: str) -> mmap.mmap:
 class Slot:
     """The slot of one thread."""
 
-    __slots__ = ("_f64", "_served", "_u8", "_u32", "_u64", "number")
+    __slots__ = ("_f64", "_identity", "_served", "_u8", "_u32", "_u64", "number")
 
     def __init__(self, board: mmap.mmap | bytearray, number: int) -> None:
         start = SCOREBOARD_HEADER_BYTES + number * SLOT_BYTES
         self._map(memoryview(board)[start : start + SLOT_BYTES])
         self._served = 0
+        # Age and pid, in one word.
+        self._identity = 0
         self.number = number
 
     def _map(self, memory: memoryview) -> None:
@@ -96,13 +102,17 @@ class Slot:
         self._f64[SLOT_ALIVE_F64] = 0.0
         self._u8[SLOT_RETIRE_SEEN_U8] = 0
         self.set_overdue(0, 0)
-        self._u32[SLOT_PID_U32] = os.getpid()
         self._u32[SLOT_GENERATION_U32] = generation
-        self._u32[SLOT_AGE_U32] = age
+        self._identity = age | os.getpid() << 32
+        self.identify()
+
+    def identify(self) -> None:
+        self._u64[_IDENTITY_U64] = self._identity
 
     def claimed(self, gateway: int, ticket: int) -> float:
         """Returns the moment that it notes, ms. The state comes last: who sees it sees what it is about."""
         now = monotonic() * 1e3
+        self._u64[_IDENTITY_U64] = self._identity
         self._u32[SLOT_GATEWAY_U32] = gateway
         self._u32[SLOT_TICKET_U32] = ticket
         self._f64[SLOT_STARTED_F64] = now
@@ -114,7 +124,8 @@ class Slot:
         self._u8[SLOT_STATE_U8] = SLOT_WORKING
 
     def dropped(self) -> None:
-        """A ticket was claimed that nobody wants any more."""
+        """A ticket was claimed that nobody wants any more. It is noted no longer: what stays noted has begun."""
+        self._u32[SLOT_TICKET_U32] = 0
         self._u8[SLOT_STATE_U8] = SLOT_IDLE
 
     def idle(self) -> None:

@@ -8,12 +8,18 @@ To retire, the main thread makes the FIFO non-blocking (each worker has opened i
 signals the threads that wait. An interrupted `read` is retried by Python (PEP 475) and then finds the flag. So
 nothing ever has to be raised out of a `read`, and no ticket that was read can be lost.
 
+The FIFO is open to every process of this user, so bytes may stand in it that are no ticket. Whoever reads such a ticket
+drops it. Where the bytes are not a multiple of a ticket, all later ones would be read shifted: see `realign`.
+
 Runs in: worker.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
+import termios
 
 from .layout import TICKET, TICKET_BYTES, TICKETS_FILE
 
@@ -24,9 +30,9 @@ class TicketQueue:
     """This process's own opening of the FIFO."""
 
     def __init__(self, run_directory: str) -> None:
-        path = os.path.join(run_directory, TICKETS_FILE)
+        self._path = os.path.join(run_directory, TICKETS_FILE)
         # Non-blocking only for the open, which would otherwise wait for a writer.
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(self.descriptor, True)
         self.retiring = False
         # There is something to do before the next claim: to retire, or what `nudge` was called for.
@@ -49,6 +55,26 @@ class TicketQueue:
         if self.retiring:  # the order came between these lines
             self.nudge()
 
+    def realign(self) -> None:
+        """After what was no ticket. All writes and reads are multiples of a ticket, so when the FIFO holds a fraction
+        of one, it comes first: the rest of stray bytes, or of the ticket that they have cut in two. It is read away.
+
+        Under a lock, because two that do it at the same time would read away twice as much.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            return  # no descriptor is left, or the instance ends; the next ticket that is none comes here again
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (length,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, b"\0\0\0\0"))
+            if length % TICKET_BYTES:
+                os.read(descriptor, length % TICKET_BYTES)
+        except BlockingIOError:
+            pass  # another one does it now
+        finally:
+            os.close(descriptor)
+
 
 class Claimer:
     """Claims for one thread. The buffer is the thread's own, so not even an exception raised in the thread between
@@ -64,8 +90,10 @@ class Claimer:
     def claim(self) -> Ticket | None:
         """Waits for a ticket: (gateway, id, offset, key). None: claim no more (retiring, or everybody is gone)."""
         try:
-            if os.readv(self._queue.descriptor, self._buffers) == 0:
-                return None
+            while (length := os.readv(self._queue.descriptor, self._buffers)) != TICKET_BYTES:
+                if length == 0:
+                    return None
+                # Less than a ticket: stray bytes, and with them the FIFO is empty and in step again.
         except BlockingIOError:
             return None
         gateway, ticket, offset, key = TICKET.unpack(self._buffer)

@@ -37,7 +37,7 @@ from .layout import stacks_file
 from .likely_cause import log_likely_cause
 from .patient_output import let_go_of_stuck_streams
 from .quoted import quoted
-from .reply import ClientGone, GatewayGone, ReplyStream, ReplyStreams
+from .reply import ClientGone, GatewayGone, GatewayUnreachable, ReplyStream, ReplyStreams
 from .request_timeout import OVERDUE_SIGNAL, Interrupts
 from .scoreboard import Slot
 from .settings import Settings
@@ -75,6 +75,7 @@ class Worker:
         self._application = application
         # With --reload: why there is none.
         self._failure: ImportFailure | None = None
+        self._exit_code = 0
         self._queue = TicketQueue(settings.run_directory)
         self._arenas = Arenas(settings.run_directory)
         self._base_environ = base_environ(settings)
@@ -95,6 +96,7 @@ class Worker:
                 self._serve_with_threads()
             else:
                 self._serve(self._slots[0])
+            exit_code = self._exit_code
             # The rest of `graceful_timeout` is for the application's own farewell.
             self._files.close_all(self._settings.cfg.get("graceful_timeout", 0) / 2)
         self._say_farewell()
@@ -178,10 +180,19 @@ class Worker:
                 break
             gateway, ticket, offset, streams.key = claimed
             streams.claimed = slot.claimed(gateway, ticket)
-            request = read_record(gateway, ticket, offset)
+            try:
+                request = read_record(gateway, ticket, offset)
+            except OSError as error:
+                if not _fail_unread(error, streams, gateway, ticket):
+                    self._leave_cut_off(slot, error)
+                    return
+                slot.idle()
+                continue
             if request is None:
                 if self._arenas.is_probe(gateway, ticket, offset):
                     _answer_probe(streams, gateway, ticket)
+                else:
+                    queue.realign()
                 slot.dropped()
                 continue
             slot.working()
@@ -199,6 +210,9 @@ class Worker:
                 guard.was_raised()
                 streams.drop(gateway)
                 _log_ended(environ)
+            except GatewayUnreachable as error:
+                self._leave_cut_off(slot, error)
+                return
             body.close()
             slot.idle()
         slot.retiring()
@@ -214,6 +228,17 @@ class Worker:
             self._files.close_finished()
             self._slots[0].dropped()
         return not self._queue.retiring
+
+    def _leave_cut_off(self, slot: Slot, error: Exception) -> None:
+        """The gateway answers 502 for the request in work: the slot of a dead worker still notes it, or of a thread
+        which has ended while the others finish their requests."""
+        log.error_log.error(
+            "Worker (pid:%s) cannot connect to its gateway (%s); it leaves", os.getpid(), error
+        )
+        self._exit_code = 1
+        self._queue.retire()
+        if len(self._slots) > 1:
+            slot.retiring()
 
     def _serve_with_threads(self) -> None:
         """The main thread only waits: for a signal, whose C handler writes to the pipe, or for a thread to end."""
@@ -316,7 +341,7 @@ def _answer(
         request = make_request(streams.to(gateway), ticket)
         try:
             request.run(application, environ)
-        except (GatewayGone, RequestTimeout):
+        except (GatewayGone, GatewayUnreachable, RequestTimeout):
             raise
         except ClientGone:
             _log_left(environ)
@@ -330,9 +355,23 @@ def _answer(
 
 def _answer_probe(streams: ReplyStreams, gateway: int, ticket: int) -> None:
     try:
-        streams.to(gateway).end(ticket)
+        streams.to(gateway).answer_probe(ticket)
+    except (GatewayGone, GatewayUnreachable):
+        streams.drop(gateway)
+
+
+def _fail_unread(error: OSError, streams: ReplyStreams, gateway: int, ticket: int) -> bool:
+    """The request is there, and this process has no descriptor or memory left for it: 500. Returns False when not even
+    that can be said."""
+    try:
+        streams.to(gateway).fail(ticket)
+    except GatewayUnreachable:
+        return False
     except GatewayGone:
         streams.drop(gateway)
+        return True
+    log.error_log.error("Cannot read a request (%s); answered 500", error)
+    return True
 
 
 def _log_ended(environ: dict[str, Any]) -> None:

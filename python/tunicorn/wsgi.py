@@ -87,8 +87,8 @@ class WSGIRequest:
             self._stream.head(self._ticket, head, data)
 
     def early_hints(self, headers: list[tuple[str, str]]) -> None:
-        """`wsgi.early_hints`: a 103 response before the final one (RFC 8297); nothing once the head is sent."""
-        if not self._head_sent:
+        """`wsgi.early_hints`: a 103 response before the final one (RFC 8297); nothing afterwards."""
+        if not self._head_sent and not self._answered:
             self._stream.early_hints(self._ticket, early_hint_lines(headers))
 
     def _send_result(self, result: Iterable[bytes]) -> bool:

@@ -169,6 +169,7 @@ export class Arbiter implements GenerationEvents {
       {
         onListening: () => this.#onListening(),
         onStartFailed: (reason) => this.#onGatewayFailed(reason),
+        onBadFrame: (age, pid, fault) => this.#onBadFrame(age, pid, fault),
         onDrained: () => this.#shutdown.onDrained(),
         onRested: () => this.#onRested(),
         onMoved: () => this.#onMoved(),
@@ -199,7 +200,7 @@ export class Arbiter implements GenerationEvents {
   }
 
   #openScoreboard({ path, identity }: RunDirectory): ScoreboardReader {
-    return asUser(identity, () => new ScoreboardReader(join(path, SCOREBOARD_FILE)));
+    return asUser(identity, () => new ScoreboardReader(join(path, SCOREBOARD_FILE), "r+"));
   }
 
   #prepareShutdown(): Shutdown {
@@ -407,6 +408,7 @@ export class Arbiter implements GenerationEvents {
   // -- starting ---------------------------------------------------------------------------------------------
 
   #startGeneration({ loaded, zygote, steps }: Omit<Reading, "kind">, occasion: Occasion): Generation {
+    this.#scoreboard.restore();
     const generation = new Generation(
       ++this.#lastGeneration,
       loaded,
@@ -807,6 +809,14 @@ export class Arbiter implements GenerationEvents {
     }
     this.#log.error(`Zygote not started: ${replacement}`);
     this.#zygoteBackOff.failed(restart);
+  }
+
+  /** What comes from such a worker cannot be told from replies any more. */
+  #onBadFrame(age: number, pid: number, fault: string): void {
+    const worker = this.#children.byAge(age);
+    if (worker === undefined || worker.pid !== pid) return; // gone meanwhile
+    this.#log.error(`Worker (pid:${pid}) sent ${fault}; killed`);
+    this.#generation(worker.generation)?.signal(worker, "SIGKILL");
   }
 
   /** Takes the worker off the registry, and tells the gateways what it leaves undone. */

@@ -86,6 +86,12 @@ export class Children {
     return this.#workers.get(age);
   }
 
+  /** Whether what this slot says comes from the worker that it names. */
+  owns(slot: number, { age, pid }: { readonly age: number; readonly pid: number }): boolean {
+    const worker = this.#workers.get(age);
+    return worker?.pid === pid && slot >= worker.slot && slot < worker.slot + worker.threads;
+  }
+
   /** Oldest first. */
   of(generation: number, ...states: WorkerState[]): Worker[] {
     return [...this.#workers.values()].filter(

@@ -34,6 +34,8 @@ export interface GatewaysEvents {
   onListening(): void;
   /** One cannot listen, or died before it ever did: the start has failed. Or there can be no gateway any more. */
   onStartFailed(reason: string): void;
+  /** A worker, so it says, is out of step with the protocol. `fault` is to be read after "sent". */
+  onBadFrame(age: number, pid: number, fault: string): void;
   /** All have left, as they were told. */
   onDrained(): void;
   /** All have left, and `resume` starts others. */
@@ -321,6 +323,9 @@ export class Gateways {
         return;
       case "had-room":
         if (!this.#isClosing && progress?.isLeaving === false) this.#giveListeners(gateway);
+        return;
+      case "bad-frame":
+        this.#events.onBadFrame(report.age, report.pid, report.fault);
         return;
       case "listening":
         this.#onListening(gateway);

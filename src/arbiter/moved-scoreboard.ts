@@ -10,7 +10,7 @@ export class MovedScoreboard extends ScoreboardReader {
   readonly #before: ScoreboardReader;
 
   constructor(path: string, before: ScoreboardReader) {
-    super(path);
+    super(path, "r+");
     this.#before = before;
   }
 

@@ -61,10 +61,18 @@ export class Supervision {
     this.#replace(slots, nowMs);
   }
 
-  /** Times are those of a clock that stands still while the instance is stopped (running-clock.ts). */
+  /**
+   * Times are those of a clock that stands still while the instance is stopped (running-clock.ts). A slot that names a worker
+   * which is not on it counts as free: any process of the workers' user can write there.
+   */
   #readSlots(): readonly SlotRecord[] {
-    const slots = this.#all.scoreboard().read(0, this.#all.children.slotsInUse);
-    return slots.map((slot) => ({ ...slot, startedMs: this.#clock.toRunning(slot.startedMs) }));
+    const { children } = this.#all;
+    const slots = this.#all.scoreboard().read(0, children.slotsInUse);
+    return slots.map((record, slot) => ({
+      ...record,
+      age: children.owns(slot, record) ? record.age : 0,
+      startedMs: this.#clock.toRunning(record.startedMs),
+    }));
   }
 
   /** The worker is gone. */

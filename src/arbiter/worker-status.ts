@@ -34,11 +34,11 @@ export async function workerStatus(
   }));
 }
 
-/** What a worker that is gone leaves undone. */
+/** What a worker that is gone may leave undone: also what its threads were on last, whose replies may never have been sent. */
 export function unfinishedWork(worker: Worker, scoreboard: ScoreboardReader): UnfinishedWork[] {
   const now = monotonicMs();
   return slotsOf(worker, scoreboard)
-    .filter(isBusy)
+    .filter(({ ticket }) => ticket !== 0)
     .map(({ gateway, ticket, startedMs }) => ({ gateway, ticket, ranMs: now - startedMs }));
 }
 

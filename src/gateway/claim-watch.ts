@@ -3,16 +3,29 @@
  *
  * Who withdraws marks the record first and looks at the scoreboard afterwards; who claims notes the ticket first and
  * looks at the record afterwards (PROTOCOL.md §3). So a ticket that is noted after it was withdrawn is either at work,
- * because it was claimed before, or is just being dropped: the next look tells.
+ * because it was claimed before, or is just being dropped: the next look tells. What is dropped is not noted any more.
  *
  * Runs in: gateway.
  */
-import { LOST_TICKET_GRACE_MS } from "../queue/layout.ts";
-import { isBusy, ScoreboardReader } from "../queue/scoreboard.ts";
+import { LOST_TICKET_GRACE_MS, SLOT_CLAIMED, SLOT_WORKING } from "../queue/layout.ts";
+import { ScoreboardReader } from "../queue/scoreboard.ts";
+import { monotonicMs } from "./clock.ts";
 
 export interface Withdrawable {
   readonly id: number;
 }
+
+/** What a slot says of its latest ticket. */
+export interface Note {
+  readonly slot: number;
+  /** The record is being read. */
+  readonly isReading: boolean;
+  /** The record is copied, and the application is called. */
+  readonly isWorking: boolean;
+}
+
+/** By ticket. Of one that was dropped there is no note, of one that has ended there may be. */
+export type Notes = ReadonlyMap<number, Note>;
 
 export class ClaimWatch {
   readonly #scoreboard: ScoreboardReader;
@@ -23,13 +36,26 @@ export class ClaimWatch {
     this.#age = age;
   }
 
-  /** Tickets of this gateway that workers are on now. */
-  noted(): ReadonlySet<number> {
-    const noted = new Set<number>();
-    for (const slot of this.#scoreboard.read()) {
-      if (isBusy(slot) && slot.gateway === this.#age) noted.add(slot.ticket);
-    }
-    return noted;
+  /** Tickets of this gateway, as the scoreboard has them now. */
+  look(): Notes {
+    const notes = new Map<number, Note>();
+    this.#scoreboard.forEachTicket(this.#age, (ticket, slot, state) => {
+      notes.set(ticket, { slot, isReading: state === SLOT_CLAIMED, isWorking: state === SLOT_WORKING });
+    });
+    return notes;
+  }
+
+  /** Whether the slot is that worker's. */
+  isOwner(slot: number, age: number, pid: number): boolean {
+    const record = this.#scoreboard.maybeSlot(slot);
+    return record?.age === age && record.pid === pid;
+  }
+
+  /** The latest ticket of a slot, 0 when it is another gateway's, and for how long its thread has been on it. */
+  latest(slot: number): { ticket: number; ranMs: number } {
+    const record = this.#scoreboard.maybeSlot(slot);
+    if (record?.gateway !== this.#age) return { ticket: 0, ranMs: 0 };
+    return { ticket: record.ticket, ranMs: monotonicMs() - record.startedMs };
   }
 
   /**
@@ -41,17 +67,17 @@ export class ClaimWatch {
     isOpen: (ticket: T) => boolean,
     callback: (unclaimed: readonly T[]) => void,
   ): void {
-    const decide = (noted: ReadonlySet<number>): void => {
+    const decide = (notes: Notes): void => {
       const open = withdrawn.filter(isOpen);
-      const unclaimed = open.filter(({ id }) => !noted.has(id));
-      const undecided = open.filter(({ id }) => noted.has(id));
+      const unclaimed = open.filter(({ id }) => !notes.has(id));
+      const undecided = open.filter(({ id }) => notes.get(id)?.isReading);
       if (unclaimed.length > 0) callback(unclaimed);
       if (undecided.length > 0) this.settle(undecided, isOpen, callback);
     };
     setTimeout(() => {
-      const noted = this.noted();
+      const notes = this.look();
       // Whoever finished before this look has sent the reply; one turn of the loop reads it.
-      setImmediate(() => setImmediate(() => decide(noted)));
+      setImmediate(() => setImmediate(() => decide(notes)));
     }, LOST_TICKET_GRACE_MS);
   }
 

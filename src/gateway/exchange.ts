@@ -146,7 +146,12 @@ export class HttpExchange implements Exchange, AccessRecord {
         this.#sendBody(stream, bytes, start, end);
         break;
       case FRAME_END:
-        if (this.#file === "none") this.#finish();
+        if (this.#file !== "none") return true;
+        if (this.#framing === null) {
+          stream.refuse("the end of a reply without a head");
+          return false;
+        }
+        this.#finish();
         return true;
       case FRAME_FAIL:
         if (this.#file === "none") this.#fail(500, "");
@@ -367,6 +372,12 @@ export class HttpExchange implements Exchange, AccessRecord {
     this.workerPid = pid;
     this.#client.logLost(this, 502, `worker (pid:${pid}) ${reason} after ${(ranMs / 1e3).toFixed(3)}s in`);
     this.#fail(502, "The worker process that was handling this request died.");
+  }
+
+  onLost(reason: string): void {
+    if (this.#file === "taken") return;
+    this.#client.logLost(this, 502, reason);
+    this.#fail(502, "The worker process that was handling this request did not answer.");
   }
 
   onTimedOut(ranMs: number, pid: number): void {

@@ -17,6 +17,10 @@ const KINDS = {
     level: "warning",
     summary: (count) => `Unfinished requests take too much memory; gave up ${count} more of the oldest`,
   },
+  notAccepted: {
+    level: "error",
+    summary: (count) => `${count} more connection(s) could not be accepted`,
+  },
   bodyNotStored: {
     level: "error",
     summary: (count) => `${count} more request bod${count === 1 ? "y" : "ies"} not stored`,

@@ -20,7 +20,7 @@ import { RunningClock } from "../running-clock.ts";
 import { BusyPoll } from "./busy-poll.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { monotonicMs } from "./clock.ts";
-import { connectionLimit } from "./connection-limit.ts";
+import { connectionLimit, maybeTooLow, streamLimit } from "./connection-limit.ts";
 import { Dispatcher, type QueueBounds } from "./dispatcher.ts";
 import { EnvironWriter } from "./environ.ts";
 import type { HttpExchange } from "./exchange.ts";
@@ -36,8 +36,8 @@ import { ProxyHeaderReader } from "./proxy-protocol.ts";
 import type { RealIpHeader } from "./real-ip.ts";
 import type { BodyStorage } from "./request-body.ts";
 import { RequestLog } from "./request-log.ts";
-import { createSocketServer } from "./socket-server.ts";
-import { WorkerStreams } from "./worker-stream.ts";
+import { createSocketServer, type OpenSocket } from "./socket-server.ts";
+import { type WorkerStream, WorkerStreams } from "./worker-stream.ts";
 
 /** How exactly deadlines of idle and slow clients are kept, ms. One look at all of them costs less than timers. */
 const SWEEP_MS = 250;
@@ -50,6 +50,13 @@ const HELD_SHARE = 1 / 8;
 export interface GatewayListener {
   readonly info: ListenerInfo;
   readonly server: Server;
+}
+
+export interface GatewayEvents {
+  /** It has room for clients again, and wants its listeners back. */
+  onRoom(): void;
+  /** A worker has sent what is no reply; its stream is closed. `fault` is to be read after "sent". */
+  onBadFrame(age: number, pid: number, fault: string): void;
 }
 
 export class Gateway {
@@ -80,8 +87,8 @@ export class Gateway {
   readonly #environ = new EnvironWriter();
   readonly #connections = new Set<ClientConnection>();
   #listeners: GatewayListener[] = [];
-  readonly #connectionLimit: number;
-  readonly #onRoom: () => void;
+  #connectionLimit: number;
+  readonly #events: GatewayEvents;
   /** Does not accept, until connections have closed. */
   #isFull = false;
   readonly #logs: Logs;
@@ -103,15 +110,15 @@ export class Gateway {
     spoolDirectory: string,
     logs: Logs,
     statsd: Statsd | null,
-    onRoom: () => void,
+    events: GatewayEvents,
   ) {
     this.#settings = settings;
     this.#age = age;
     this.#runDirectory = runDirectory;
     const log = logs.error;
     this.log = log;
-    this.#onRoom = onRoom;
-    this.#connectionLimit = connectionLimit(settings.max_connections);
+    this.#events = events;
+    this.#connectionLimit = connectionLimit(settings.max_connections, 0);
     this.#logs = logs;
     this.#frequent = frequentLines(log);
     this.#requestLog = new RequestLog(settings, logs, statsd);
@@ -158,9 +165,22 @@ export class Gateway {
     const busyPoll = new BusyPoll(busy_poll / 1e3, availableParallelism() - gateways);
     const dispatcher = new Dispatcher(this.#runDirectory, this.#age, bounds, busyPoll);
     this.#dispatcher = dispatcher;
-    const path = join(this.#runDirectory, repliesFile(this.#age));
-    const onFault = (error: unknown): void => this.onFault("reading a worker's reply", error);
-    this.#streams = new WorkerStreams(path, dispatcher, onReady, onFault);
+    this.#streams = new WorkerStreams(join(this.#runDirectory, repliesFile(this.#age)), dispatcher, {
+      onListening: onReady,
+      onRefused: (stream, fault) => this.#onRefusedStream(stream, fault),
+      onFault: (error) => this.onFault("reading a worker's reply", error),
+      onAcceptError: (code) => this.#onAcceptError("a worker", code),
+    });
+  }
+
+  #onRefusedStream({ age, pid }: WorkerStream, fault: string): void {
+    if (pid !== 0) this.#events.onBadFrame(age, pid, fault);
+    else
+      this.log.warning(`A process that has not said which worker it is sent ${fault}; its stream is closed`);
+  }
+
+  #onAcceptError(whom: string, code: string): void {
+    this.logOften("notAccepted", `Cannot accept a connection of ${whom}: ${code}`);
   }
 
   /** Accepts clients on a bound handle; again after `onRoom`. The callbacks are called once, one of them. */
@@ -170,20 +190,20 @@ export class Gateway {
     onListening: () => void,
     onError: (error: Error) => void,
   ): void {
-    const server = createSocketServer(
-      true,
-      (open) => {
-        this.#connections.add(new ClientConnection(this, listener, open));
-        if (this.#connections.size >= this.#connectionLimit) this.#stopAccepting();
-      },
-      (error) => this.onFault("accepting a client", error),
-    );
-    const listener: GatewayListener = { info, server };
-    server.on("error", (error) => {
-      if (server.listening) this.onFault("accepting a client", error);
-      else onError(error);
+    const accept = (open: OpenSocket): void => {
+      this.#connections.add(new ClientConnection(this, listener, open));
+      if (this.#connections.size >= this.#connectionLimit) this.#stopAccepting();
+    };
+    const server = createSocketServer(true, accept, {
+      onFault: (error) => this.onFault("accepting a client", error),
+      onAcceptError: (code) => this.#onAcceptError("a client", code),
     });
-    server.listen(handle, this.#settings.backlog, onListening);
+    const listener: GatewayListener = { info, server };
+    server.once("error", onError);
+    server.listen(handle, this.#settings.backlog, () => {
+      server.off("error", onError);
+      onListening();
+    });
     if (this.#isFull) {
       // Another listener's clients were faster. It is given again with the others.
       server.close();
@@ -279,6 +299,14 @@ export class Gateway {
 
   setCapacity(threads: number): void {
     this.#threads = threads;
+    this.#connectionLimit = connectionLimit(this.#settings.max_connections, threads);
+    if (this.#streams !== null) this.#streams.limit = streamLimit(this.#connectionLimit);
+    const tooLow = maybeTooLow(threads);
+    if (tooLow !== null) {
+      this.log.warning(
+        `${tooLow} open files are few for ${threads} worker threads beside clients: the gateway serves ${this.#connectionLimit} connections at a time. Raise the limit (ulimit -n)`,
+      );
+    }
     // The others' requests need workers too.
     this.#queue.capacity = Math.ceil(threads / this.#settings.gateways);
   }
@@ -340,7 +368,7 @@ export class Gateway {
     const roomAt = this.#connectionLimit - (this.#connectionLimit >> 4);
     if (this.#isFull && this.#onDrained === null && this.#connections.size < roomAt) {
       this.#isFull = false;
-      this.#onRoom();
+      this.#events.onRoom();
     }
     this.#checkDrained();
   }
@@ -367,6 +395,7 @@ export class Gateway {
       if (stoppedMs > 0) connection.postpone(stoppedMs);
       connection.sweep(now);
     }
+    this.#streams?.sweep();
     this.#dispatcher?.sweep(now);
     for (const lines of Object.values(this.#frequent)) lines.sweep(now);
   }

@@ -87,9 +87,11 @@ function start({ settings, age, runDirectory, spoolDirectory }: GatewayOrder & {
   const statsd = settings.statsd === null ? null : new Statsd(settings.statsd);
   const logs = new Logs(settings, statsd);
   takeOverNodeMessages(logs.error);
-  const onRoom = (): void => report({ type: "had-room" });
   guardProcess(logs.error, () => process.exit(1));
-  gateway = new Gateway(settings, age, runDirectory, spoolDirectory, logs, statsd, onRoom);
+  gateway = new Gateway(settings, age, runDirectory, spoolDirectory, logs, statsd, {
+    onRoom: () => report({ type: "had-room" }),
+    onBadFrame: (worker, pid, fault) => report({ type: "bad-frame", age: worker, pid, fault }),
+  });
 }
 
 function listen(order: GatewayOrder & { type: "listen" }, handle: unknown): void {

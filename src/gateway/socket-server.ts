@@ -9,6 +9,7 @@
  * Runs in: gateway.
  */
 import { createServer, type OnReadOpts, type Server, Socket, type SocketConstructorOpts } from "node:net";
+import { util } from "../logging/untouched-streams.ts";
 
 /** Makes the socket of an accepted connection; to be called at once. */
 export type OpenSocket = (onread: OnReadOpts) => Socket;
@@ -22,37 +23,41 @@ interface ListeningHandle {
   onconnection?: (error: number, connection?: ConnectionHandle) => void;
 }
 
-/**
- * `listen` is still to be called. `allowHalfOpen`: when the peer ends its side, ours stays open. What `accept` throws costs that
- * connection, and `onFault` is called with it.
- */
+export interface SocketServerEvents {
+  /** What `accept` has thrown; it costs that connection. */
+  onFault(error: unknown): void;
+  /** The system could not give a connection away: this process has no descriptor left for it. The others go on. */
+  onAcceptError(code: string): void;
+}
+
+/** `listen` is still to be called. `allowHalfOpen`: when the peer ends its side, ours stays open. */
 export function createSocketServer(
   allowHalfOpen: boolean,
   accept: (open: OpenSocket) => void,
-  onFault: (error: unknown) => void,
+  events: SocketServerEvents,
 ): Server {
   const server = createServer({ allowHalfOpen, noDelay: true }, (socket) => {
     try {
       accept((onread) => readAsUsual(socket, onread));
     } catch (error) {
       socket.destroy();
-      onFault(error);
+      events.onFault(error);
     }
   });
   server.once("listening", () => {
+    server.on("error", (error: NodeJS.ErrnoException) => events.onAcceptError(error.code ?? error.message));
     const { _handle: listening } = server as unknown as { _handle?: ListeningHandle };
     if (typeof listening?.onconnection !== "function") return;
-    const asUsual = listening.onconnection;
     listening.onconnection = (error, connection) => {
       if (connection === undefined) {
-        asUsual.call(listening, error);
+        events.onAcceptError(util.getSystemErrorName(error));
         return;
       }
       try {
         accept((onread) => openSocket(connection, allowHalfOpen, onread));
       } catch (fault) {
         connection.close();
-        onFault(fault);
+        events.onFault(fault);
       }
     };
   });

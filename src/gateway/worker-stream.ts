@@ -4,15 +4,25 @@
  * A stream is paused while the client of its reply does not read; the thread then blocks in its write, and only its own
  * request is held up.
  *
+ * Each frame is checked first (queue/frame-check.ts). A stream that has brought a bad one is closed, and its worker reported: whatever
+ * came next would not be in step.
+ *
  * Runs in: gateway.
  */
 import type { Server, Socket } from "node:net";
-import { FILE_ANSWER, FRAME_HELLO, PROTOCOL_VERSION } from "../queue/layout.ts";
+import { FrameCheck } from "../queue/frame-check.ts";
+import { FILE_ANSWER, FILE_KEPT, FRAME_HELLO, PROTOCOL_VERSION } from "../queue/layout.ts";
 import { type FrameHeader, ReplyReader, type ReplySink } from "../queue/reply-reader.ts";
+import type { Notes } from "./claim-watch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { createSocketServer, type OpenSocket } from "./socket-server.ts";
+import { createSocketServer, type OpenSocket, type SocketServerEvents } from "./socket-server.ts";
 
 const READ_BYTES = 64 * 1024;
+
+/** So many sweeps a stream may take to say whose it is. */
+const HELLO_SWEEPS = 20;
+/** At so many sweeps in a row its thread was not on what it has begun to send. */
+const STALE_SWEEPS = 2;
 
 /** A reply that comes in pieces. */
 export interface PiecewiseReply {
@@ -20,11 +30,25 @@ export interface PiecewiseReply {
   onReadEnd(stream: WorkerStream): void;
 }
 
+export interface StreamEvents {
+  /** It has said whose it is. */
+  onNamed(): void;
+  /** It is closed. `fault` is to be read after "sent". */
+  onRefused(stream: WorkerStream, fault: string): void;
+  /** What was thrown while it was read, which ends it. */
+  onFault(error: unknown): void;
+}
+
 export class WorkerStream implements ReplySink {
   /** 0 until the stream has said whose it is. */
   pid = 0;
   /** Of the worker: its number in this instance. */
   age = 0;
+  /** Of the thread, on the scoreboard. */
+  slot = -1;
+  isClosed = false;
+  /** It is a file's own (PROTOCOL.md §5): its end says that the file has been read. */
+  isForFile = false;
   readonly #socket: Socket;
   readonly #reader: ReplyReader;
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -32,17 +56,13 @@ export class WorkerStream implements ReplySink {
   #isPaused = false;
   #gathering: PiecewiseReply | null = null;
   readonly #dispatcher: Dispatcher;
-  readonly #onNamed: () => void;
+  readonly #events: StreamEvents;
+  readonly #check = new FrameCheck();
+  #staleSweeps = 0;
 
-  /** `onNamed` is called when it has said whose it is; `onFault` with what was thrown while it was read, which ends it. */
-  constructor(
-    open: OpenSocket,
-    dispatcher: Dispatcher,
-    onNamed: () => void,
-    onFault: (error: unknown) => void,
-  ) {
+  constructor(open: OpenSocket, dispatcher: Dispatcher, events: StreamEvents) {
     this.#dispatcher = dispatcher;
-    this.#onNamed = onNamed;
+    this.#events = events;
     this.#reader = new ReplyReader(this);
     this.#socket = open({
       buffer: () => this.#freeBuffer(),
@@ -52,14 +72,70 @@ export class WorkerStream implements ReplySink {
           if (this.#gathering !== null) this.#endRead();
         } catch (error) {
           // Where the next frame begins is not known any more.
-          this.#socket.destroy();
-          onFault(error);
+          this.close();
+          this.#events.onFault(error);
         }
         return true;
       },
     });
     // A worker that is killed resets its stream; "close" follows, and the arbiter tells what it was working on.
     this.#socket.on("error", () => {});
+    this.#socket.on("close", () => {
+      this.isClosed = true;
+    });
+  }
+
+  /** The ticket whose reply has begun and is not over; 0: none. */
+  get openTicket(): number {
+    return this.#check.openTicket;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Nothing more is read from it. `fault`: what is wrong, to be read after "sent". */
+  refuse(fault: string): void {
+    if (this.isClosed) return;
+    this.close();
+    this.#events.onRefused(this, fault);
+  }
+
+  /** Its thread will connect again when it has a reply. */
+  close(): void {
+    this.isClosed = true;
+    this.#reader.stop();
+    this.#socket.destroy();
+  }
+
+  /** In the middle of a frame or a reply, or nameless. */
+  get isUnfinished(): boolean {
+    return this.pid === 0 || this.#reader.isInFrame || this.#check.openTicket !== 0;
+  }
+
+  /**
+   * Now and then, while it is unfinished: a thread that is on something else, or on nothing, will not go on with it. What it wrote
+   * before has been read by the second time, so whatever came would be taken for the rest.
+   */
+  sweep(notes: Notes): void {
+    if (this.#isPaused || this.isClosed) return;
+    this.#staleSweeps = this.#isStale(notes) ? this.#staleSweeps + 1 : 0;
+    if (this.pid === 0 && this.#staleSweeps >= HELLO_SWEEPS) this.refuse("no HELLO");
+    if (this.pid !== 0 && this.#staleSweeps >= STALE_SWEEPS) this.refuse("a reply without an end");
+  }
+
+  /** It is finished. */
+  unsuspect(): void {
+    this.#staleSweeps = 0;
+  }
+
+  #isStale(notes: Notes): boolean {
+    if (this.pid === 0) return true;
+    const ticket = this.#check.openTicket || this.#reader.ticketInFrame;
+    for (const [noted, { slot, isReading, isWorking }] of notes) {
+      if (slot === this.slot) return !(isReading || isWorking) || (ticket !== 0 && ticket !== noted);
+    }
+    return true;
   }
 
   onClose(callback: () => void): void {
@@ -91,14 +167,27 @@ export class WorkerStream implements ReplySink {
   }
 
   onFrame(frame: FrameHeader, bytes: Buffer, start: number, end: number, complete: boolean): void {
-    if (frame.kind === FRAME_HELLO) {
-      if (frame.status !== PROTOCOL_VERSION) throw new Error(`worker speaks queue protocol ${frame.status}`);
-      this.pid = frame.contentLength;
-      this.age = frame.ticket;
-      this.#onNamed();
-      return;
+    const fault = this.#check.maybeFault(frame, bytes, start);
+    if (fault !== null) this.refuse(fault);
+    else if (frame.kind === FRAME_HELLO) this.#onHello(frame);
+    else this.#dispatcher.onReplyFrame(this, frame, bytes, start, end, complete);
+  }
+
+  #onHello({ status: version, ticket: age, headLength: slot, contentLength: pid }: FrameHeader): void {
+    if (version !== PROTOCOL_VERSION) {
+      this.refuse(`a HELLO of queue protocol ${version}`);
+    } else if (!this.#dispatcher.isOwner(slot, age, pid)) {
+      this.refuse(`a HELLO as worker ${age} (pid:${pid}), which is not on slot ${slot}`);
+    } else {
+      this.pid = pid;
+      this.age = age;
+      this.slot = slot;
+      this.#events.onNamed();
     }
-    this.#dispatcher.onReplyFrame(this, frame, bytes, start, end, complete);
+  }
+
+  onUnreadable(fault: string): void {
+    this.refuse(fault);
   }
 
   onMore(ticket: number, bytes: Buffer, start: number, end: number, complete: boolean): void {
@@ -110,7 +199,8 @@ export class WorkerStream implements ReplySink {
     const bytes = Buffer.alloc(FILE_ANSWER.bytes);
     bytes.writeUInt32LE(ticket, FILE_ANSWER.ticket);
     bytes.writeUInt8(answer, FILE_ANSWER.answer);
-    this.#socket.write(bytes);
+    if (answer === FILE_KEPT) this.isForFile = true;
+    if (!this.isClosed) this.#socket.write(bytes);
   }
 
   /** It was a file's own, and the file has been read. */
@@ -119,6 +209,7 @@ export class WorkerStream implements ReplySink {
   }
 
   pause(): void {
+    if (this.isClosed) return;
     this.#isPaused = true;
     this.#socket.pause();
   }
@@ -134,22 +225,52 @@ export class WorkerStream implements ReplySink {
   }
 }
 
+export interface WorkerStreamsEvents extends SocketServerEvents {
+  /** Workers can connect. */
+  onListening(): void;
+  /** A stream has brought a bad frame: its worker is to be killed, if it has said whose it is. */
+  onRefused(stream: WorkerStream, fault: string): void;
+}
+
 /** Accepts the streams, and knows which processes still have one open. */
 export class WorkerStreams {
   readonly #server: Server;
-  readonly #onFault: (error: unknown) => void;
   readonly #streams = new Set<WorkerStream>();
   #onClosed: Array<{ pid: number; callback: () => void }> = [];
 
-  constructor(
-    path: string,
-    dispatcher: Dispatcher,
-    onListening: () => void,
-    onFault: (error: unknown) => void,
-  ) {
-    this.#onFault = onFault;
-    this.#server = createSocketServer(false, (open) => this.#add(open, dispatcher), onFault);
-    this.#server.listen(path, onListening);
+  readonly #dispatcher: Dispatcher;
+  readonly #events: WorkerStreamsEvents;
+  #limit = Number.POSITIVE_INFINITY;
+
+  constructor(path: string, dispatcher: Dispatcher, events: WorkerStreamsEvents) {
+    this.#dispatcher = dispatcher;
+    this.#events = events;
+    this.#server = createSocketServer(false, (open) => this.#add(open, dispatcher), events);
+    this.#server.listen(path, () => events.onListening());
+    dispatcher.streams = this;
+  }
+
+  /** How many there may be, so that a descriptor is left for each client. With more threads, idle ones do without. */
+  set limit(count: number) {
+    this.#limit = count;
+  }
+
+  isPaused(slot: number): boolean {
+    for (const stream of this.#streams) if (stream.slot === slot && stream.isPaused) return true;
+    return false;
+  }
+
+  /** Now and then: closes what will never be finished. */
+  sweep(): void {
+    let notes: Notes | null = null;
+    for (const stream of this.#streams) {
+      if (!stream.isUnfinished) {
+        stream.unsuspect();
+        continue;
+      }
+      notes ??= this.#dispatcher.look();
+      stream.sweep(notes);
+    }
   }
 
   /** Calls back when everything the dead process has written is read: when its last stream is closed. */
@@ -173,12 +294,34 @@ export class WorkerStreams {
 
   #add(open: OpenSocket, dispatcher: Dispatcher): void {
     // Whoever waits for a process's last stream waits for those without a name too: until they have one.
-    const stream = new WorkerStream(open, dispatcher, () => this.#settle(), this.#onFault);
+    const stream = new WorkerStream(open, dispatcher, {
+      onNamed: () => this.#settle(),
+      onRefused: (refused, fault) => {
+        dispatcher.onRefused(refused, fault);
+        this.#events.onRefused(refused, fault);
+      },
+      onFault: (error) => this.#events.onFault(error),
+    });
     this.#streams.add(stream);
+    if (this.#streams.size > this.#limit) this.#closeIdle();
     stream.onClose(() => {
       this.#streams.delete(stream);
       this.#settle();
     });
+  }
+
+  /** The one that was connected first of those whose threads are on nothing. */
+  #closeIdle(): void {
+    const busy = new Set<number>();
+    for (const { slot, isReading, isWorking } of this.#dispatcher.look().values()) {
+      if (isReading || isWorking) busy.add(slot);
+    }
+    for (const stream of this.#streams) {
+      if (stream.isForFile || stream.isUnfinished || stream.isPaused || stream.isClosed) continue;
+      if (busy.has(stream.slot)) continue;
+      stream.close();
+      return;
+    }
   }
 
   #settle(): void {

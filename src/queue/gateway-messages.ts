@@ -64,7 +64,7 @@ export interface ListenerInfo {
   readonly isHealth?: true;
 }
 
-/** A ticket that a thread of a dead worker had claimed. `ranMs`: for how long. */
+/** The latest ticket of a thread of a dead worker: it may be answered already. `ranMs`: since it was claimed. */
 export interface UnfinishedWork {
   readonly gateway: number;
   readonly ticket: number;
@@ -118,6 +118,8 @@ export type GatewayReport =
   | { readonly type: "listening"; readonly index: number }
   /** It had stopped to accept, being full, and wants its listeners again. */
   | { readonly type: "had-room" }
+  /** The worker is out of step with the protocol. `fault` is to be read after "sent". */
+  | { readonly type: "bad-frame"; readonly age: number; readonly pid: number; readonly fault: string }
   | {
       readonly type: "listen-failed";
       readonly index: number;

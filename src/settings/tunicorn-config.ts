@@ -165,7 +165,7 @@ export interface TunicornConfig {
    */
   readonly gateways?: ConfigValue<"gateways">;
   /**
-   * How many connections a gateway may have; more clients wait until one closes. 0 means three quarters of the descriptors it may open.
+   * How many connections a gateway may have; more clients wait until one closes. 0 means three quarters of the descriptors it may open, without those for the workers' replies (two for each worker thread); it is never more than that.
    *
    * Default: 0
    *

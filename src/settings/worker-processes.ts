@@ -171,7 +171,7 @@ export const workerProcesses = section("Worker Processes", {
   /** Connections; `connectionLimit` of the gateway says what 0 means. */
   max_connections: {
     summary:
-      "How many connections a gateway may have; more clients wait until one closes. 0 means three quarters of the descriptors it may open.",
+      "How many connections a gateway may have; more clients wait until one closes. 0 means three quarters of the descriptors it may open, without those for the workers' replies (two for each worker thread); it is never more than that.",
     flags: ["--max-connections"],
     metavar: "INT",
     type: "int",

@@ -54,6 +54,7 @@ const DIFFERS: Readonly<Record<string, Difference>> = {
   "glued-status": { differs: STATUS },
   "broken-status": { differs: STATUS },
   "wide-status": { differs: STATUS },
+  "early-status": { isUnlike: "response: a status that is not final" },
   "own-connection-close": { differs: { answer: "response: Connection: close of the application" } },
   upgrade: { differs: { answer: "response: Connection: upgrade of the application" } },
   "space-in-name": { differs: NAME },
@@ -185,7 +186,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   ],
   "the status": [
     ...["no-reason", "empty-reason", "own-reason", "latin-reason", "unknown-code", "not-found"],
-    ...["short-status", "text-status", "glued-status", "broken-status", "wide-status"],
+    ...["short-status", "text-status", "glued-status", "broken-status", "wide-status", "early-status"],
     ...["number-status", "bytes-status", "no-status"],
   ].map(plain),
   "header fields": [

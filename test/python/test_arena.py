@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -126,7 +127,9 @@ def test_a_stored_body_that_may_be_anothers_is_not_served(
             file.write(RECORD_HEADER.pack(*_header(**changed)))
         return 0, 1
 
-    monkeypatch.setattr("tunicorn.arena.STORED_BODY", SimpleNamespace(unpack=while_it_is_copied))
+    monkeypatch.setattr(
+        "tunicorn.arena.STORED_BODY", SimpleNamespace(size=STORED_BODY.size, unpack=while_it_is_copied)
+    )
     assert arena.read(GATEWAY, TICKET, 0) is None
 
 
@@ -193,3 +196,78 @@ def test_the_memory_of_a_gateway_that_is_gone_is_let_go_when_there_is_another(tm
     (tmp_path / arena_file(GATEWAY + 2)).write_bytes(record())
     assert read(GATEWAY + 2, TICKET, 0) is not None
     assert mapped(tmp_path) == [arena_file(GATEWAY + 2)]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        record()[:10],
+        RECORD_HEADER.pack(TICKET, RECORD_READY, BODY_NONE, 4_000_000_000, 0, 0.0, 0.0),
+        RECORD_HEADER.pack(TICKET, RECORD_READY, BODY_INLINE, len(ENVIRON), 4_000_000_000, 0.0, 0.0)
+        + ENVIRON,
+        RECORD_HEADER.pack(TICKET, RECORD_READY, BODY_NONE, 4, 0, 0.0, 0.0) + b"\xff\xfe\xfd\xfc",
+        RECORD_HEADER.pack(TICKET, RECORD_READY, BODY_NONE, 3, 0, 0.0, 0.0) + b"{Z\xff",
+        RECORD_HEADER.pack(TICKET, RECORD_READY, BODY_NONE, 1, 0, 0.0, 0.0) + b"N",
+        RECORD_HEADER.pack(TICKET, RECORD_READY, BODY_NONE, 5, 0, 0.0, 0.0) + b"[\xff\xff\xff\x7f",
+        record(kind=99),
+        record(kind=BODY_STORED, body=b"short"),
+        record(kind=BODY_STORED, body=STORED_BODY.pack(4_000_000_000, 10)),
+        record(kind=BODY_STORED, body=STORED_BODY.pack(0, 4_000_000_000)),
+        record(kind=BODY_SPOOLED, body=b"/no\0where"),
+        record(kind=BODY_SPOOLED, body=b""),
+        record(kind=BODY_SPOOLED, body=b"/dev/null"),
+        record(kind=BODY_SPOOLED, body=b"/tmp"),
+    ],
+)
+def test_what_is_no_record_is_dropped(tmp_path: Path, garbage: bytes) -> None:
+    arena = arenas(tmp_path, garbage)
+    assert arena.read(GATEWAY, TICKET, 0) is None
+    assert not arena.is_probe(GATEWAY, TICKET, 0)
+
+
+@pytest.mark.parametrize("offset", [1, 8, 4096, 0xFFFFFFFF])
+def test_a_ticket_that_points_elsewhere_is_dropped(tmp_path: Path, offset: int) -> None:
+    arena = arenas(tmp_path, record())
+    assert arena.read(GATEWAY, TICKET, offset) is None
+    assert not arena.is_probe(GATEWAY, TICKET, offset)
+    assert arena.read(GATEWAY, TICKET, 0) is not None
+
+
+def test_a_fifo_in_the_place_of_a_spooled_body_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "spool")
+    written = record(kind=BODY_SPOOLED, body=os.fsencode(tmp_path / "spool"))
+    assert arenas(tmp_path, written).read(GATEWAY, TICKET, 0) is None
+
+
+def test_a_link_in_the_place_of_a_spooled_body_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "spool").symlink_to("secret")
+    written = record(kind=BODY_SPOOLED, body=os.fsencode(tmp_path / "spool"))
+    with pytest.raises(OSError, match="symbolic links"):
+        arenas(tmp_path, written).read(GATEWAY, TICKET, 0)
+
+
+def test_an_arena_that_was_cut_is_mapped_anew_when_it_has_grown_again(tmp_path: Path) -> None:
+    first, second = record(), record(ticket=TICKET + 1)
+    arena = arenas(tmp_path, first)
+    assert arena.read(GATEWAY, TICKET, 0) is not None
+    assert arena.read(GATEWAY, TICKET + 1, len(first)) is None
+    with (tmp_path / arena_file(GATEWAY)).open("ab") as file:
+        file.write(second)
+    assert arena.read(GATEWAY, TICKET + 1, len(first)) is not None
+
+
+def test_a_request_that_this_process_cannot_read_is_no_dropped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arena = arenas(tmp_path, record())
+
+    def no_descriptor(*_arguments: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tunicorn.arena.os.open", no_descriptor)
+        with pytest.raises(OSError, match="Too many open files"):
+            arena.read(GATEWAY, TICKET, 0)
+    assert arena.read(GATEWAY, TICKET, 0) is not None

@@ -182,14 +182,14 @@ def test_slots_are_written(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getpid", lambda: fields["pid"])
     monkeypatch.setattr("tunicorn.scoreboard.monotonic", lambda: fields["started"] / 1e3)
     slot.occupy(fields["age"], fields["generation"])
-    if fields["served"]:
-        monkeypatch.setattr(slot, "_served", fields["served"] - 1)
+    monkeypatch.setattr(slot, "_served", fields["served"] - 1)
+    if fields["served"] and fields["state"] != layout.SLOT_IDLE:
         slot.idle()
     slot.claimed(fields["gateway"], fields["ticket"])
     if fields["state"] == layout.SLOT_WORKING:
         slot.working()
     if fields["state"] == layout.SLOT_IDLE:
-        slot.dropped()
+        slot.idle()
     if fields["state"] == layout.SLOT_RETIRING:
         slot.retiring()
     if fields["retireSeen"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -38,7 +39,7 @@ from tunicorn.layout import (
     SLOT_PROGRESS_F64,
     replies_file,
 )
-from tunicorn.reply import ClientGone, GatewayGone, ReplyStream, ReplyStreams
+from tunicorn.reply import ClientGone, GatewayGone, GatewayUnreachable, ReplyStream, ReplyStreams
 from tunicorn.response_head import ResponseHead
 from tunicorn.scoreboard import Slot
 
@@ -176,12 +177,89 @@ def test_a_gateway_that_does_not_listen_is_gone(tmp_path: Path, gateway: Gateway
 def test_a_gateway_that_died_is_gone_for_every_frame(gateway: Gateway) -> None:
     stream, accepted = gateway.stream()
     accepted.close()
+    gateway.listener.close()
     for body in (b"small", b"x" * 100_000):
         with pytest.raises(GatewayGone):
             stream.whole(TICKET, HEAD, body)
     with pytest.raises(GatewayGone):
         stream.end(TICKET)
     stream.close()
+
+
+@pytest.mark.parametrize("closed_by", ["the gateway", "the application"])
+def test_a_reply_is_begun_on_another_stream_when_the_first_was_closed(
+    gateway: Gateway, closed_by: str
+) -> None:
+    stream, accepted = gateway.stream()
+    with accepted:
+        if closed_by == "the gateway":
+            accepted.close()
+        else:
+            os.close(stream._socket.fileno())  # noqa: SLF001
+        stream.whole(TICKET, HEAD, b"body")
+        with gateway.accept() as second:
+            assert read_frame(second) == HELLO
+            assert read_frame(second) == (FRAME_WHOLE, TICKET, BLOCK + b"body")
+            stream.close()
+            assert second.recv(1) == b""
+
+
+def test_a_descriptor_that_the_application_has_taken_over_is_left_open(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    stream, accepted = gateway.stream()
+    number = stream._socket.fileno()  # noqa: SLF001
+    with accepted, (tmp_path / "own").open("wb") as own:
+        os.dup2(own.fileno(), number)
+        stream.whole(TICKET, HEAD, b"body")
+        gateway.accept().close()
+        os.fstat(number)
+        assert (tmp_path / "own").read_bytes() == b""
+    os.close(number)
+    stream.close()
+
+
+def test_the_rest_of_a_reply_goes_nowhere_else(gateway: Gateway) -> None:
+    stream, accepted = gateway.stream()
+    stream.head(TICKET, HEAD, b"first")
+    accepted.close()
+    with pytest.raises(GatewayGone):
+        stream.body(TICKET, b"second")
+    with pytest.raises(GatewayGone):
+        stream.end(TICKET)
+    stream.close()
+
+
+def test_a_process_without_descriptors_cannot_reach_its_gateway(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_descriptor(*_arguments: object) -> socket.socket:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("tunicorn.reply._CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("tunicorn.reply.socket.socket", no_descriptor)
+    with pytest.raises(GatewayUnreachable, match="Too many open files"):
+        ReplyStreams(str(gateway.directory), AGE, Slot(BOARD, SLOT)).to(GATEWAY)
+
+
+def test_a_descriptor_that_is_given_back_in_time_is_enough(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def scarce(*arguments: int) -> socket.socket:
+        tries.append(arguments)
+        if len(tries) < 3:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(*arguments)
+
+    real = socket.socket
+    monkeypatch.setattr("tunicorn.reply._CONNECT_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("tunicorn.reply.socket.socket", scarce)
+    streams = ReplyStreams(str(gateway.directory), AGE, Slot(BOARD, SLOT))
+    streams.to(GATEWAY)
+    streams.drop(GATEWAY)
+    assert len(tries) == 3
 
 
 def test_a_thread_has_one_stream_for_each_gateway(gateway: Gateway) -> None:

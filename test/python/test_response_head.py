@@ -136,9 +136,30 @@ def test_content_length_is_kept_as_the_application_spelled_it() -> None:
     assert head.block == b"304 Not Modified\r\ncontent-LENGTH: 007\r\n"
 
 
-@pytest.mark.parametrize("status", ["204 No Content", "103 Early Hints"])
-def test_a_response_without_a_body_has_no_content_length(status: str) -> None:
-    assert b"Content-Length" not in ResponseHead(status, [("Content-Length", "0")]).block
+def test_a_response_without_a_body_has_no_content_length() -> None:
+    assert b"Content-Length" not in ResponseHead("204 No Content", [("Content-Length", "0")]).block
+    assert early_hint_lines([("Content-Length", "0")]) == b""
+
+
+@pytest.mark.parametrize(
+    "status", ["100 Continue", "101 Switching Protocols", "103 Early Hints", "199", "000 X", "099"]
+)
+def test_a_status_that_is_not_final_is_refused(status: str) -> None:
+    for _ in range(2):
+        with pytest.raises(InvalidStatus, match="not a final one"):
+            ResponseHead(status, [])
+
+
+def test_a_head_is_bounded() -> None:
+    headers = [("X-Long", "x" * 10_000)]
+    ResponseHead("200 OK", headers * 100)
+    with pytest.raises(InvalidHeader, match="1048576 are the limit"):
+        ResponseHead("200 OK", headers * 105)
+
+
+def test_a_content_length_is_a_number_that_there_can_be() -> None:
+    with pytest.raises(InvalidHeader):
+        ResponseHead("200 OK", [("Content-Length", "9" * 16)])
 
 
 def test_what_is_remembered_is_what_was_valid() -> None:

@@ -58,6 +58,20 @@ def work(board: mmap.mmap, number: int) -> tuple[int, int, int, float, int]:
     return state, gateway, ticket, started, served
 
 
+def test_what_others_wrote_over_a_slot_lasts_until_the_next_claim(board: mmap.mmap) -> None:
+    slot = Slot(board, 1)
+    slot.occupy(AGE, GENERATION)
+    slot.claimed(7, 77)
+    slot.idle()
+    start = SCOREBOARD_HEADER_BYTES + SLOT_BYTES
+    board[start : start + SLOT_BYTES] = b"\xff" * SLOT_BYTES
+    slot.claimed(7, 78)
+    assert SLOT.unpack_from(board, start)[:2] == (AGE, os.getpid())
+    slot.working()
+    slot.idle()
+    assert work(board, 1) == (SLOT_IDLE, 7, 78, NOW * 1e3, 2)
+
+
 def test_who_sees_a_claim_sees_what_is_claimed(board: mmap.mmap, monkeypatch: pytest.MonkeyPatch) -> None:
     """The arbiter takes a time of 0 for a request that has run since the machine was started."""
     slot = Slot(board, 1)
@@ -92,7 +106,7 @@ def test_a_slot_tells_what_its_thread_is_doing(board: mmap.mmap) -> None:
     assert work(board, 1) == (SLOT_IDLE, 7, 77, NOW * 1e3, 1), "the latest request stays noted"
     slot.claimed(7, 78)
     slot.dropped()
-    assert work(board, 1) == (SLOT_IDLE, 7, 78, NOW * 1e3, 1), "a dropped ticket was not served"
+    assert work(board, 1) == (SLOT_IDLE, 7, 0, NOW * 1e3, 1), "a dropped ticket was not begun"
     slot.claimed(7, 79)
     assert work(board, 1)[4] == 1, "what was served is kept during the next request"
     slot.retiring()

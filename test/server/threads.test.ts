@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import type { Client } from "../support/client.ts";
 import { cleanUp, temporaryDirectory } from "../support/programs.ts";
 import { HeldRequest, letGo } from "./support/held-request.ts";
 import { Server, status } from "./support/server.ts";
@@ -35,6 +37,34 @@ describe("a worker with threads", () => {
     assert.deepEqual(held.map(({ pid }) => pid).sort(), [...server.booted, ...server.booted].sort());
     letGo(directory);
     for (const each of held) assert.equal(status(await each.maybeResponse()), 200);
+  });
+
+  it("does not keep short requests out of the arena while hundreds of long ones are in work", async (t) => {
+    const server = await Server.start(t, ["--threads", "180", "--workers", "3", "--timeout", "0", "basics"], {
+      workers: 3,
+    });
+    const fifo = join(temporaryDirectory(), "fifo");
+    execFileSync("mkfifo", [fifo]);
+    const short = await server.connect();
+    const fields = ["X-A", "X-B", "X-C"].map((name) => `${name}: ${"f".repeat(7000)}\r\n`).join("");
+    const long: Client[] = [];
+    // A long request in each of the arena's 512 segments, with short ones between them.
+    for (let nr = 0; nr < 530; nr++) {
+      const client = await server.connect();
+      client.send(`GET /block?${fifo} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      long.push(client);
+      for (let filler = 0; filler < 3; filler++) {
+        short.send(`GET /echo/${nr} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`);
+        assert.equal((await short.maybeResponse("GET"))?.body, `/echo/${nr}`);
+      }
+    }
+    const writer = openSync(fifo, constants.O_RDWR);
+    for (const client of long) {
+      assert.equal(status(await client.maybeResponse("GET")), 200);
+      client.close();
+    }
+    closeSync(writer);
+    short.close();
   });
 
   it("that dies costs the requests of all its threads, each of which gets 502", async (t) => {

@@ -226,6 +226,7 @@ ANSWERS |= {
     "text-status": status("OK", [LENGTH]),
     "glued-status": status("200OK", [LENGTH]),
     "broken-status": status("200 O\r\nK", [LENGTH]),
+    "early-status": status("103 Early Hints", [LENGTH]),
     "wide-status": status("200 \u20ac", [LENGTH]),
     "number-status": status(200, [LENGTH]),
     "bytes-status": status(b"200 OK", [LENGTH]),

@@ -98,6 +98,12 @@ def hold(environ, start_response):
     return text(start_response, f"held {name}".encode())
 
 
+def block(environ, start_response):
+    """Costs nothing while it waits: until somebody opens the FIFO for writing."""
+    Path(environ["QUERY_STRING"]).open("rb").close()
+    return text(start_response, b"unblocked")
+
+
 def spin(environ, _start_response):
     marker(environ, "spinning").write_text(str(os.getpid()))
     while True:
@@ -120,5 +126,6 @@ PAGES = {
     "empty": empty,
     "steps": steps,
     "hold": hold,
+    "block": block,
     "spin": spin,
 }

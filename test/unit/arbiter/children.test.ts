@@ -15,6 +15,17 @@ function addReady(children: Children, threads = 1, generation = GENERATION): Wor
 const agesOf = (workers: readonly Worker[]): readonly number[] => workers.map(({ age }) => age);
 
 describe("a worker", () => {
+  it("owns the slots that it was given, by its age and pid", () => {
+    const children = new Children(6);
+    const [first, second] = [addReady(children, 2), addReady(children, 2)];
+    assert.deepEqual(
+      [0, 1, 2, 3, 4].map((slot) => children.owns(slot, second)),
+      [false, false, true, true, false],
+    );
+    assert.equal(children.owns(0, { age: first.age, pid: second.pid }), false);
+    assert.equal(children.owns(0, { age: 99, pid: first.pid }), false);
+  });
+
   it("goes from forking over booting to ready", () => {
     const children = new Children(4);
     const worker = children.maybeAdd(GENERATION, 1) as Worker;

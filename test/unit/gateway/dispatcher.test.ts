@@ -24,6 +24,7 @@ import {
   SCOREBOARD_HEADER_BYTES,
   SLOT,
   SLOT_BYTES,
+  SLOT_CLAIMED,
   SLOT_IDLE,
   SLOT_WORKING,
   TICKET_BYTES,
@@ -31,12 +32,15 @@ import {
 } from "../../../src/queue/layout.ts";
 import type { FrameHeader } from "../../../src/queue/reply-reader.ts";
 import { createScoreboard } from "../../../src/queue/scoreboard.ts";
+import { TicketKeys } from "../../../src/queue/ticket-keys.ts";
 import { replaceFs, systemError } from "../replace-fs.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const ROOT = temporaryDirectory();
 const AGE = 2;
 const PID = 4711;
+/** Of all tickets, so that a reply can be made without a claim. */
+const KEY = 0xc0de;
 const NO_BOUNDS: QueueBounds = {
   length: Number.POSITIVE_INFINITY,
   ageMs: Number.POSITIVE_INFINITY,
@@ -76,6 +80,10 @@ class Request implements Exchange {
     this.events.push(`${pid} ${reason} after ${ranMs} ms`);
   }
 
+  onLost(reason: string): void {
+    this.events.push(`lost: ${reason}`);
+  }
+
   onTimedOut(ranMs: number, pid: number): void {
     this.events.push(`${pid} timed out after ${ranMs} ms`);
   }
@@ -102,22 +110,24 @@ class Queue {
   readonly #fifo: number;
   readonly #board: number;
   readonly #stream: WorkerStream;
+  /** What the dispatcher has refused. */
+  readonly faults: string[] = [];
 
   constructor(t: TestContext, capacity: number, bounds: QueueBounds = NO_BOUNDS) {
     t.mock.timers.reset();
     t.mock.timers.enable({ apis: ["setTimeout"] });
+    t.mock.method(TicketKeys.prototype, "next", () => KEY);
     execFileSync("mkfifo", [join(this.#directory, TICKETS_FILE)]);
     createScoreboard(join(this.#directory, SCOREBOARD_FILE), 4);
     this.dispatcher = new Dispatcher(this.#directory, AGE, bounds, new BusyPoll(0, 0));
     this.dispatcher.capacity = capacity;
     this.#fifo = openSync(join(this.#directory, TICKETS_FILE), constants.O_RDONLY | constants.O_NONBLOCK);
     this.#board = openSync(join(this.#directory, SCOREBOARD_FILE), "r+");
-    this.#stream = new WorkerStream(
-      () => new Socket(),
-      this.dispatcher,
-      () => {},
-      (error) => assert.ifError(error),
-    );
+    this.#stream = new WorkerStream(() => new Socket(), this.dispatcher, {
+      onNamed: () => {},
+      onRefused: (_stream, fault) => this.faults.push(fault),
+      onFault: (error) => assert.ifError(error),
+    });
     t.after(() => this.#close());
   }
 
@@ -162,9 +172,9 @@ class Queue {
   }
 
   /** Notes on the scoreboard what a worker is on; 0: idle. */
-  note(slot: number, ticket: number, gateway = AGE): void {
+  note(slot: number, ticket: number, gateway = AGE, state = ticket === 0 ? SLOT_IDLE : SLOT_WORKING): void {
     const bytes = Buffer.alloc(SLOT_BYTES);
-    bytes.writeUInt8(ticket === 0 ? SLOT_IDLE : SLOT_WORKING, SLOT.state);
+    bytes.writeUInt8(state, SLOT.state);
     bytes.writeUInt32LE(gateway, SLOT.gateway);
     bytes.writeUInt32LE(ticket, SLOT.ticket);
     writeSync(this.#board, bytes, 0, bytes.length, SCOREBOARD_HEADER_BYTES + slot * SLOT_BYTES);
@@ -175,8 +185,8 @@ class Queue {
     this.frame(FRAME_WHOLE, ticket, "reply", true);
   }
 
-  frame(kind: number, ticket: number, payload: string, complete: boolean): void {
-    const header = { kind, ticket, key: 0, flags: 0, status: 200, headLength: 0, contentLength: -1 };
+  frame(kind: number, ticket: number, payload: string, complete: boolean, key = KEY): void {
+    const header = { kind, ticket, key, flags: 0, status: 200, headLength: 0, contentLength: -1 };
     const bytes = Buffer.from(payload);
     const frame = { ...header, payloadLength: bytes.length, claimed: 0 };
     this.dispatcher.onReplyFrame(this.#stream, frame, bytes, 0, bytes.length, complete);
@@ -653,7 +663,7 @@ describe("a ticket that was lost with its worker", () => {
   it("is given out again when who noted it has dropped it", async (t) => {
     const { queue, lost, ticket, probe } = lose(t);
     queue.frame(FRAME_END, probe.id, "", true);
-    queue.note(1, ticket.id);
+    queue.note(1, ticket.id, AGE, SLOT_CLAIMED);
     await graceIsOver(t);
     assert.equal(queue.claim(), null);
     queue.note(1, 0);
@@ -685,6 +695,176 @@ describe("a ticket that was lost with its worker", () => {
     queue.frame(FRAME_HEAD, answering.ticket, "head", true);
     queue.dispatcher.forgetWorker(PID, "died", []);
     assert.equal(queue.claim(), null);
+  });
+});
+
+describe("a frame", () => {
+  it("is refused without the key of its ticket, and the request is left alone", (t) => {
+    const queue = new Queue(t, 2);
+    const request = queue.request();
+    queue.frame(FRAME_WHOLE, request.ticket, "forged", true, KEY + 1);
+    assert.deepEqual(queue.faults, ["a frame for another worker's request"]);
+    assert.deepEqual(request.events, []);
+    assert.equal(queue.dispatcher.length, 1);
+  });
+
+  it("is refused when it answers a probe that it has not claimed", (t) => {
+    const queue = new Queue(t, 1);
+    queue.request();
+    queue.claim();
+    queue.dispatcher.forgetWorker(PID, "died", []);
+    const probe = queue.claim() as Ticket;
+    queue.frame(FRAME_END, probe.id, "", true, KEY + 1);
+    queue.frame(FRAME_WHOLE, probe.id, "no end", true);
+    assert.equal(queue.faults.length, 1, "a refused stream is read no more");
+  });
+
+  it("of a ticket that was never given out makes no room", (t) => {
+    const queue = new Queue(t, 3);
+    const left = queue.request(LARGE);
+    queue.dispatcher.withdraw(left);
+    const withdrawn = queue.claim() as Ticket;
+    queue.answer(withdrawn.id + 1000);
+    const offsets = [1, 2].map(() => {
+      queue.request(LARGE);
+      return queue.claim()?.offset;
+    });
+    assert.ok(!offsets.includes(withdrawn.offset), "its ticket may still be read");
+  });
+});
+
+describe("a request without a reply", () => {
+  const LATE = 1001;
+  const DONE = "lost: No reply has come from the worker that is done with";
+  const PASSED = "lost: No worker has answered, and the queue has moved past";
+
+  function sweeps(queue: Queue, count = 2): void {
+    for (let nr = 0; nr < count; nr++) queue.dispatcher.sweep(monotonicMs() + LATE);
+  }
+
+  it("is lost when its thread is done with it", (t) => {
+    const queue = new Queue(t, 1);
+    const request = queue.request();
+    queue.note(0, request.ticket);
+    sweeps(queue);
+    queue.note(0, request.ticket, AGE, SLOT_IDLE);
+    sweeps(queue, 1);
+    assert.deepEqual(request.events, [], "the reply may be on its way");
+    sweeps(queue, 1);
+    assert.deepEqual(request.events, [DONE]);
+    assert.equal(queue.dispatcher.length, 0);
+  });
+
+  it("is lost when its thread is on another one", (t) => {
+    const queue = new Queue(t, 2);
+    const [request, next] = [queue.request(), queue.request()];
+    queue.note(0, request.ticket);
+    sweeps(queue);
+    queue.note(0, next.ticket);
+    sweeps(queue);
+    assert.deepEqual(request.events, [DONE]);
+    assert.deepEqual(next.events, []);
+  });
+
+  it("may take as long as its thread is on it", (t) => {
+    const queue = new Queue(t, 1);
+    const request = queue.request();
+    queue.note(0, request.ticket);
+    sweeps(queue, 50);
+    assert.deepEqual(request.events, []);
+  });
+
+  it("is waited for while the replies of its thread wait for a client", (t) => {
+    const queue = new Queue(t, 1);
+    const request = queue.request();
+    queue.dispatcher.streams = { isPaused: (slot) => slot === 0 };
+    queue.note(0, request.ticket, AGE, SLOT_IDLE);
+    sweeps(queue, 50);
+    assert.deepEqual(request.events, []);
+  });
+
+  it("is lost when a later ticket was claimed, and nobody is on it", async (t) => {
+    const queue = new Queue(t, 2);
+    const [dropped, next] = [queue.request(), queue.request()];
+    const [ticket] = queue.claimAll() as [Ticket];
+    queue.answer(next.ticket);
+    sweeps(queue);
+    assert.ok(!queue.isReady(ticket), "who has it in hand after all drops it");
+    await graceIsOver(t);
+    assert.deepEqual(dropped.events, [PASSED], "it may have run, so it is not run again");
+  });
+
+  it("is found when the queue has swallowed its ticket, and no other comes", async (t) => {
+    const queue = new Queue(t, 2);
+    const swallowed = queue.request();
+    queue.claim();
+    sweeps(queue, 1);
+    const probe = queue.claim() as Ticket;
+    assert.equal(queue.record(probe)[RECORD.state], RECORD_PROBE);
+    queue.frame(FRAME_END, probe.id, "", true);
+    sweeps(queue);
+    await graceIsOver(t);
+    assert.deepEqual(swallowed.events, [PASSED]);
+  });
+
+  it("is not lost while it waits in the queue", async (t) => {
+    const queue = new Queue(t, 1);
+    const request = queue.request();
+    sweeps(queue, 50);
+    await graceIsOver(t);
+    assert.deepEqual(request.events, []);
+    assert.ok(queue.isReady(queue.claim() as Ticket));
+  });
+});
+
+describe("a request in work", () => {
+  it("leaves its place in the arena to others as soon as they need it", async (t) => {
+    const queue = new Queue(t, ARENA_RECORDS);
+    const requests = Array.from({ length: ARENA_RECORDS }, () => queue.request(LARGE));
+    queue.claimAll();
+    for (const [slot, { ticket }] of requests.slice(0, 3).entries()) queue.note(slot, ticket);
+    const others = [queue.request(LARGE), queue.request(LARGE), queue.request(LARGE)];
+    t.mock.timers.tick(5);
+    await turns();
+    assert.deepEqual(
+      ids(queue.claimAll()),
+      others.map(({ ticket }) => ticket),
+    );
+  });
+
+  it("gives its place free once, whatever becomes of it", async (t) => {
+    const queue = new Queue(t, ARENA_RECORDS);
+    const requests = Array.from({ length: ARENA_RECORDS }, () => queue.request(LARGE));
+    queue.claimAll();
+    const [answered, left, dead] = requests as [Request, Request, Request];
+    for (const [slot, { ticket }] of [answered, left, dead].entries()) queue.note(slot, ticket);
+    const others = [queue.request(LARGE), queue.request(LARGE), queue.request(LARGE)];
+    t.mock.timers.tick(5);
+    await turns();
+    const tickets = queue.claimAll();
+    queue.answer(answered.ticket);
+    queue.dispatcher.withdraw(left);
+    queue.dispatcher.forgetWorker(PID, "died", [{ gateway: AGE, ticket: dead.ticket, ranMs: 1 }]);
+    const late = queue.request(LARGE);
+    t.mock.timers.tick(5);
+    await turns();
+    assert.ok(
+      tickets.every((ticket) => queue.isReady(ticket)),
+      "their records are untouched",
+    );
+    assert.equal(others.length, tickets.length);
+    assert.ok(!ids(queue.claimAll()).includes(late.ticket), "there is no room for more");
+  });
+
+  it("leaves its place alone while its record is being read", async (t) => {
+    const queue = new Queue(t, ARENA_RECORDS);
+    const requests = Array.from({ length: ARENA_RECORDS }, () => queue.request(LARGE));
+    queue.claimAll();
+    queue.note(0, (requests[0] as Request).ticket, AGE, SLOT_CLAIMED);
+    queue.request(LARGE);
+    t.mock.timers.tick(5);
+    await turns();
+    assert.deepEqual(queue.claimAll(), []);
   });
 });
 

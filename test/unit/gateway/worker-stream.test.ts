@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, writeSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import net, { connect, Socket } from "node:net";
+import net, { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { BusyPoll } from "../../../src/gateway/busy-poll.ts";
 import { Dispatcher, type Exchange } from "../../../src/gateway/dispatcher.ts";
-import { WorkerStream, WorkerStreams } from "../../../src/gateway/worker-stream.ts";
+import { type WorkerStream, WorkerStreams } from "../../../src/gateway/worker-stream.ts";
 import {
   BODY_NONE,
   FRAME,
@@ -17,15 +17,25 @@ import {
   PROTOCOL_VERSION,
   repliesFile,
   SCOREBOARD_FILE,
+  SCOREBOARD_HEADER_BYTES,
+  SLOT,
+  SLOT_BYTES,
+  SLOT_IDLE,
+  SLOT_WORKING,
   TICKETS_FILE,
 } from "../../../src/queue/layout.ts";
-import { type FrameHeader, ReplyReader } from "../../../src/queue/reply-reader.ts";
+import type { FrameHeader } from "../../../src/queue/reply-reader.ts";
 import { createScoreboard } from "../../../src/queue/scoreboard.ts";
+import { TicketKeys } from "../../../src/queue/ticket-keys.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const ROOT = temporaryDirectory();
 const AGE = 1;
+/** Of the worker on the first slot; those on the others have the next ones. */
 const PID = 4711;
+const SLOTS = 4;
+const KEY = 0xc0de;
+const HEAD = "200 OK\r\n";
 
 /** Settles when the frame of its reply has come, with the stream that brought it. */
 class Request implements Exchange {
@@ -33,6 +43,7 @@ class Request implements Exchange {
   queuedMs = Number.NaN;
   isAnswering = false;
   isAnswered = false;
+  died = "";
   /** Its client takes nothing more, and its reply is at its end. */
   isPausing = false;
   /** Where its frame lay. */
@@ -56,7 +67,7 @@ class Request implements Exchange {
     this.isAnswered = true;
     if (this.isPausing) stream.pause();
     this.memory = bytes.buffer;
-    this.#resolve({ stream, payload: bytes.toString("latin1", start, end) });
+    this.#resolve({ stream, payload: bytes.toString("latin1", start + HEAD.length, end) });
     return true;
   }
 
@@ -64,7 +75,10 @@ class Request implements Exchange {
     return assert.fail("the frames are small");
   }
 
-  onWorkerDied(): void {}
+  onWorkerDied(reason: string): void {
+    this.died = reason;
+  }
+  onLost(): void {}
   onTimedOut(): void {}
   onNotClaimed(): void {}
   onNotStored(): void {}
@@ -72,14 +86,21 @@ class Request implements Exchange {
 
 function frame(kind: number, ticket: number, payload = ""): Buffer {
   const header = Buffer.alloc(FRAME.headerBytes);
-  header.writeUInt32LE(payload.length, FRAME.payloadLength);
+  const head = kind === FRAME_WHOLE ? HEAD : "";
+  header.writeUInt32LE(head.length + payload.length, FRAME.payloadLength);
   header.writeUInt8(kind, FRAME.kind);
+  header.writeUInt16LE(200, FRAME.status);
   header.writeUInt32LE(ticket, FRAME.ticket);
-  return Buffer.concat([header, Buffer.from(payload)]);
+  header.writeUInt32LE(kind === FRAME_HELLO ? 0 : KEY, FRAME.key);
+  header.writeUInt32LE(head.length, FRAME.headLength);
+  header.writeDoubleLE(-1, FRAME.contentLength);
+  return Buffer.concat([header, Buffer.from(head + payload)]);
 }
 
+/** Of the worker whose slot that is. */
 function hello(pid: number): Buffer {
   const bytes = frame(FRAME_HELLO, 1);
+  bytes.writeUInt32LE(pid - PID, FRAME.headLength);
   bytes.writeUInt16LE(PROTOCOL_VERSION, FRAME.status);
   bytes.writeDoubleLE(pid, FRAME.contentLength);
   return bytes;
@@ -89,6 +110,9 @@ function hello(pid: number): Buffer {
 class Gateway {
   readonly streams: WorkerStreams;
   readonly dispatcher: Dispatcher;
+  /** What it has closed streams for. */
+  readonly refused: string[] = [];
+  readonly #scoreboard: string;
   readonly #path: string;
   readonly #t: TestContext;
 
@@ -96,12 +120,20 @@ class Gateway {
     this.#t = t;
     this.#path = join(directory, repliesFile(AGE));
     execFileSync("mkfifo", [join(directory, TICKETS_FILE)]);
-    createScoreboard(join(directory, SCOREBOARD_FILE), 1);
+    t.mock.method(TicketKeys.prototype, "next", () => KEY);
+    this.#scoreboard = join(directory, SCOREBOARD_FILE);
+    createScoreboard(this.#scoreboard, SLOTS);
+    for (let slot = 0; slot < SLOTS; slot++) this.note(slot, 0, SLOT_IDLE);
     const bounds = { length: Number.POSITIVE_INFINITY, ageMs: Number.POSITIVE_INFINITY };
     this.dispatcher = new Dispatcher(directory, AGE, bounds, new BusyPoll(0, 0));
     this.dispatcher.capacity = 9;
     closeServers(t);
-    this.streams = new WorkerStreams(this.#path, this.dispatcher, onListening, assert.ifError);
+    this.streams = new WorkerStreams(this.#path, this.dispatcher, {
+      onListening,
+      onRefused: ({ pid }, fault) => this.refused.push(`${pid} sent ${fault}`),
+      onFault: (error) => assert.ifError(error),
+      onAcceptError: (code) => assert.fail(code),
+    });
     t.after(() => this.dispatcher.close());
   }
 
@@ -126,11 +158,24 @@ class Gateway {
     return socket;
   }
 
+  /** Writes what the thread on this slot would: whose it is, and what it is on. */
+  note(slot: number, ticket: number, state: number): void {
+    const bytes = Buffer.alloc(SLOT_BYTES);
+    bytes.writeUInt32LE(1, SLOT.age);
+    bytes.writeUInt32LE(PID + slot, SLOT.pid);
+    bytes.writeUInt8(state, SLOT.state);
+    bytes.writeUInt32LE(ticket === 0 ? 0 : AGE, SLOT.gateway);
+    bytes.writeUInt32LE(ticket, SLOT.ticket);
+    const fd = openSync(this.#scoreboard, "r+");
+    writeSync(fd, bytes, 0, bytes.length, SCOREBOARD_HEADER_BYTES + slot * SLOT_BYTES);
+    closeSync(fd);
+  }
+
   /** Resolves when all has been read that was written before. */
   async caughtUp(): Promise<void> {
     const request = this.request();
     const worker = await this.worker();
-    worker.write(Buffer.concat([hello(PID + 1), frame(FRAME_WHOLE, request.ticket)]));
+    worker.write(Buffer.concat([hello(PID + SLOTS - 1), frame(FRAME_WHOLE, request.ticket)]));
     await request.answer;
   }
 
@@ -240,18 +285,96 @@ describe("a reply stream", () => {
 
   it("is refused when it is of another version of the protocol", async (t) => {
     const gateway = await Gateway.open(t);
-    const stream = new WorkerStream(
-      () => new Socket(),
-      gateway.dispatcher,
-      () => {},
-      (error) => assert.ifError(error),
-    );
     const bytes = hello(PID);
     bytes.writeUInt16LE(PROTOCOL_VERSION + 1, FRAME.status);
-    const read = (): void => new ReplyReader(stream).read(bytes);
-    assert.throws(read, { message: `worker speaks queue protocol ${PROTOCOL_VERSION + 1}` });
+    await refusal(gateway, bytes);
+    assert.deepEqual(gateway.refused, [`0 sent a HELLO of queue protocol ${PROTOCOL_VERSION + 1}`]);
+  });
+
+  it("is refused when the slot is not that of the worker which it says it is", async (t) => {
+    const gateway = await Gateway.open(t);
+    for (const [field, value] of [
+      [FRAME.ticket, 2],
+      [FRAME.headLength, 1],
+      [FRAME.headLength, 0xffffffff],
+    ] as const) {
+      const bytes = hello(PID);
+      bytes.writeUInt32LE(value, field);
+      await refusal(gateway, bytes);
+    }
+    assert.equal(gateway.refused.length, 3);
+    for (const line of gateway.refused)
+      assert.match(line, /^0 sent a HELLO as worker \d \(pid:4711\), which is not on slot/);
+  });
+
+  it("is refused when bytes come that are no frame, and its worker's request is over", async (t) => {
+    const gateway = await Gateway.open(t);
+    const request = gateway.request();
+    gateway.note(0, request.ticket, SLOT_WORKING);
+    await refusal(gateway, Buffer.concat([hello(PID), Buffer.from("print debugging ".repeat(9))]));
+    assert.equal(gateway.refused.length, 1);
+    assert.match(gateway.refused[0] as string, /^4711 sent /);
+    assert.match(request.died, /^sent /);
+    assert.equal(gateway.dispatcher.length, 0);
+  });
+
+  it("is refused when a thread is done with a reply that it has not ended", async (t) => {
+    const gateway = await Gateway.open(t);
+    const request = gateway.request();
+    gateway.note(0, request.ticket, SLOT_WORKING);
+    const worker = await gateway.worker();
+    const closed = once(worker, "close");
+    worker.write(Buffer.concat([hello(PID), frame(FRAME_WHOLE, request.ticket, "half").subarray(0, -2)]));
+    await gateway.caughtUp();
+    for (let sweeps = 0; sweeps < 9; sweeps++) gateway.streams.sweep();
+    assert.deepEqual(gateway.refused, [], "its thread is on it");
+    gateway.note(0, request.ticket, SLOT_IDLE);
+    gateway.streams.sweep();
+    assert.deepEqual(gateway.refused, []);
+    gateway.streams.sweep();
+    assert.deepEqual(gateway.refused, [`${PID} sent a reply without an end`]);
+    worker.resume();
+    await closed;
+  });
+
+  it("is closed when it does not say whose it is", async (t) => {
+    const gateway = await Gateway.open(t);
+    const worker = await gateway.worker();
+    await gateway.caughtUp();
+    for (let sweeps = 0; sweeps < 20; sweeps++) gateway.streams.sweep();
+    assert.deepEqual(gateway.refused, ["0 sent no HELLO"]);
+    worker.resume();
+    await once(worker, "close");
+  });
+
+  it("gives way to another when there are too many, if its thread is on nothing", async (t) => {
+    const gateway = await Gateway.open(t);
+    gateway.streams.limit = 2;
+    const workers: Socket[] = [];
+    for (const pid of [PID, PID + 1, PID + 2]) {
+      const request = gateway.request();
+      const worker = await gateway.worker();
+      worker.write(Buffer.concat([hello(pid), frame(FRAME_WHOLE, request.ticket)]));
+      workers.push(worker);
+      await request.answer;
+      gateway.note(0, request.ticket, SLOT_WORKING);
+    }
+    const [busy, idle] = workers as [Socket, Socket, Socket];
+    idle.resume();
+    await once(idle, "close");
+    assert.equal(busy.destroyed, false);
+    assert.deepEqual(gateway.refused, []);
   });
 });
+
+/** Resolves when the gateway has closed a stream that began with these bytes. */
+async function refusal(gateway: Gateway, bytes: Buffer): Promise<void> {
+  const worker = await gateway.worker();
+  worker.on("error", () => {}); // reset: what it sent was not read
+  worker.write(bytes);
+  worker.resume();
+  await once(worker, "close");
+}
 
 describe("a dead process", () => {
   it("is not waited for any longer when the stream without a name turns out to be another's", async (t) => {

@@ -141,6 +141,7 @@ describe("reply frames", () => {
           seen.push({ ...frame }, chunk.toString("latin1", start, end), complete);
         },
         onMore: () => assert.fail("the frame is whole"),
+        onUnreadable: (fault) => assert.fail(fault),
       });
       reader.read(bytes);
       assert.deepEqual(seen, [fields, head + body, true]);

@@ -23,6 +23,7 @@ interface SeenFrame extends FrameHeader {
 /** Puts the parts of each frame together, and checks what a reader promises of them. */
 class Collector implements ReplySink {
   readonly frames: SeenFrame[] = [];
+  readonly faults: string[] = [];
 
   onFrame(frame: FrameHeader, bytes: Buffer, start: number, end: number, complete: boolean): void {
     assert.ok(this.frames.at(-1)?.complete ?? true, "the frame before is complete");
@@ -38,6 +39,10 @@ class Collector implements ReplySink {
     frame.payload += bytes.toString("latin1", start, end);
     frame.complete = complete;
     this.#check();
+  }
+
+  onUnreadable(fault: string): void {
+    this.faults.push(fault);
   }
 
   /** The frames without how they were cut. */
@@ -170,6 +175,7 @@ describe("the reply reader", () => {
     const reader = new ReplyReader({
       onFrame: (_frame, chunk) => views.push(chunk),
       onMore: () => assert.fail("the frame is whole"),
+      onUnreadable: (fault) => assert.fail(fault),
     });
     reader.read(bytes);
     assert.equal(views[0], bytes);

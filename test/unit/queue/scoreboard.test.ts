@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { closeSync, mkdtempSync, openSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import {
@@ -52,6 +61,40 @@ describe("the scoreboard", () => {
     assert.equal(reader.slots, 3);
     assert.deepEqual(reader.read(), [FREE, FREE, FREE]);
     assert.equal(statSync(path).mode & 0o777, 0o600);
+  });
+
+  it("tells nothing that could harm a reader, whatever stands in it", (t) => {
+    const { path, reader } = newScoreboard(t, 3);
+    const fd = openSync(path, "r+");
+    t.after(() => closeSync(fd));
+    for (const byte of [0x00, 0x7f, 0x80, 0xf0, 0xff]) {
+      writeSync(fd, Buffer.alloc(3 * SLOT_BYTES, byte), 0, 3 * SLOT_BYTES, SCOREBOARD_HEADER_BYTES);
+      for (const record of reader.read()) {
+        for (const value of Object.values(record)) assert.ok(Number.isFinite(value) && value >= 0);
+        assert.ok(record.startedMs < 1e15);
+      }
+      const tickets: number[] = [];
+      reader.forEachTicket(0x80808080, (ticket) => tickets.push(ticket));
+      assert.equal(tickets.length, byte === 0x80 ? 3 : 0);
+    }
+    assert.equal(reader.maybeSlot(-1), undefined);
+    assert.equal(reader.maybeSlot(3), undefined);
+  });
+
+  it("has free slots where its file was cut, and is whole again once it is restored", (t) => {
+    const { path } = newScoreboard(t, 3);
+    const reader = new ScoreboardReader(path, "r+");
+    t.after(() => reader.close());
+    const whole = readFileSync(path);
+    occupy(path, 2, 7);
+    assert.deepEqual(reader.read()[2], busy(7));
+    truncateSync(path, 0);
+    assert.deepEqual(reader.read(), [FREE, FREE, FREE]);
+    reader.restore();
+    assert.deepEqual(readFileSync(path), whole);
+    writeFileSync(path, Buffer.alloc(SCOREBOARD_HEADER_BYTES, 0xff), { flag: "r+" });
+    reader.restore();
+    assert.deepEqual(readFileSync(path), whole);
   });
 
   it("never takes over a file that is there", (t) => {

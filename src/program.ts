@@ -9,6 +9,7 @@ import { checkConfiguration } from "./arbiter/check.ts";
 import { readSettings } from "./arbiter/reading.ts";
 import { startArbiter } from "./arbiter/start.ts";
 import type { Exit } from "./cli/parser.ts";
+import { becomeInit, needsInit } from "./init.ts";
 import { useNativeStreams } from "./logging/untouched-streams.ts";
 import { beginLoading } from "./settings/load.ts";
 import { connectWith, needsConnecting } from "./systemd/notify.ts";
@@ -16,6 +17,10 @@ import { connectWith, needsConnecting } from "./systemd/notify.ts";
 const argv = process.argv.slice(2);
 const request = { argv, env: { ...process.env }, cwd: process.cwd() };
 
+if (needsInit) {
+  const python = maybePython();
+  if (python !== undefined) becomeInit(python);
+}
 if (needsConnecting) {
   const python = maybePython();
   // A mistake in the settings is told below, and nobody has to be notified of anything.

@@ -110,6 +110,10 @@ class Arenas:
         self._maps[gateway] = arena
         return arena
 
+    def let_go(self) -> None:
+        """In a child of the application, which must not keep a gateway's memory from being freed."""
+        self._maps.clear()
+
 
 def _open_spooled(path: bytes) -> BufferedIOBase | None:
     """None when it was withdrawn just now. Not a FIFO, which would keep us waiting, nor what a link leads to."""

@@ -9,3 +9,8 @@ class RequestTimeout(BaseException):
 
     A BaseException, as KeyboardInterrupt is one: `except Exception` lets it through, `finally` and `with` clean up.
     """
+
+
+class Quit(SystemExit):
+    """INT, QUIT or ABRT, wherever the main thread is. As in Gunicorn it is a SystemExit, so that `finally` and `with`
+    of the application are carried out."""

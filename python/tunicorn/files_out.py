@@ -23,7 +23,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from . import log
+from . import forking, log
+from .exceptions import Quit
 
 # Each costs a descriptor here and two in the gateway. A worker with so many out sends the next large file itself.
 MOST_FILES = 64
@@ -45,7 +46,7 @@ class FilesOut:
         self._files: dict[socket.socket, Closable] = {}
         self._parents: dict[socket.socket, Closable] = {}
         self._lock = threading.RLock()
-        os.register_at_fork(after_in_child=self._forget)
+        forking.on_fork(self._forget)
 
     @property
     def has_room(self) -> bool:
@@ -119,5 +120,7 @@ def _close(wrapper: Closable) -> None:
         close = getattr(wrapper, "close", None)
         if close is not None:
             close()
+    except Quit:
+        raise
     except BaseException:  # noqa: BLE001 - also SystemExit: its request is over, and it must not stop the worker
         log.error_log.exception("Error closing a file that was sent")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import log
+from . import forking, log
 from .configuration import arity_of
 from .hooks import Hook, HookWorker, Server
 from .reply import ReplyStream
@@ -109,7 +109,7 @@ class RequestHooks:
         self._worker.nr += 1
 
     def after(self, req: Request, environ: dict[str, Any], resp: Response | None) -> None:
-        if self._post is None:
+        if self._post is None or forking.is_child():
             return
         try:
             self._post(self._worker, req, environ, resp)

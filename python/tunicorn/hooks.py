@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from logging import getLogger
 from typing import Any
 
-from . import log
+from . import forking, log
 from .configuration import Configuration
 from .settings import Settings
 
@@ -138,7 +138,9 @@ class Server:
             return
         try:
             hook(self, *args)
-        except Exception:  # noqa: BLE001 - the configuration's own code; the arbiter decides what follows
+            forking.leave_if_child()
+        except Exception as error:  # noqa: BLE001 - the configuration's own code; the arbiter decides what follows
+            forking.leave_if_child(error)
             log.error_log.exception("Unhandled exception in the hook %s", name)
             raise HookFailed(name) from None
 

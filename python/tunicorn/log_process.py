@@ -28,7 +28,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from . import log
+from . import forking, log
 
 _LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 
@@ -175,6 +175,7 @@ class LogProcess:
             signal.signal(number, signal.SIG_IGN)
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
+        forking.accept_signals()
         self._stamp_records()
         self._end_when_hanging()
         self._listener.setblocking(False)

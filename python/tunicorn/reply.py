@@ -19,6 +19,7 @@ import os
 import socket
 import time
 
+from . import forking
 from .file_wrapper import FilePart
 from .files_out import Closable, FilesOut
 from .layout import (
@@ -99,6 +100,8 @@ class ReplyStream:
         self._connect()
 
     def _connect(self) -> None:
+        if forking.is_child():
+            raise GatewayGone  # the reply is its parent's
         path = os.path.join(self._run_directory, replies_file(self._gateway))
         self._socket = _connected(path, self._connect_seconds)
         # The gateway compares what HELLO says with the slot.
@@ -369,6 +372,11 @@ class ReplyStreams:
         for gateway in list(self._streams):
             if not os.path.exists(os.path.join(self._run_directory, replies_file(gateway))):
                 self.drop(gateway)
+
+    def let_go(self) -> None:
+        """In a child of the application: whatever it writes raises GatewayGone."""
+        for stream in self._streams.values():
+            stream.close()
 
     def drop(self, gateway: int) -> None:
         stream = self._streams.pop(gateway, None)

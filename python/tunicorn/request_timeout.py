@@ -29,10 +29,11 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Protocol
 
+from . import forking
 from .exceptions import RequestTimeout
 
-# A request is overdue: its ticket stands in the slot. Or a gateway has read a file (files_out.py). Nobody else is known
-# to send it.
+# A request is overdue: its ticket stands in the slot. Or the worker is ordered to retire: that stands there too. Or a
+# gateway has read a file (files_out.py). Nobody else is known to send it.
 OVERDUE_SIGNAL = signal.SIGVTALRM
 # Write the stacks, although no Python code may run any more. Ignored by default, so no worker is ever hurt by it.
 STACKS_SIGNAL = signal.SIGURG
@@ -122,17 +123,24 @@ class Guard:
 class Interrupts:
     """The worker's side of deadlines: two signals, and a file for stacks that the arbiter puts into the error log."""
 
-    def __init__(self, stacks_path: str, otherwise: Callable[[], None] = lambda: None) -> None:
-        """`otherwise` is called in the handler too: what else the signal may mean."""
-        self._otherwise = otherwise
+    def __init__(self, stacks_path: str, on_poke: Callable[[], None] = lambda: None) -> None:
+        """`on_poke` is called at every OVERDUE_SIGNAL: what else it may mean."""
+        self._on_poke = on_poke
         # The application may write here too: what has this name already would be waited for, or followed.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(stacks_path)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._file = os.open(stacks_path, flags, 0o600)
+        self._file = forking.own(os.open(stacks_path, flags, 0o600))
         self._guards: list[Guard] = []
         faulthandler.register(STACKS_SIGNAL, file=self._file, all_threads=True)
-        signal.signal(OVERDUE_SIGNAL, self._on_overdue)
+        forking.on_fork(lambda: faulthandler.unregister(STACKS_SIGNAL))
+        forking.handle(OVERDUE_SIGNAL, self._on_overdue)
+
+    def end(self) -> None:
+        """No request is ended any more: the worker leaves. At its very end Python makes the system's default of every
+        handler, and one that comes late would kill."""
+        signal.signal(OVERDUE_SIGNAL, signal.SIG_IGN)
+        self._guards.clear()
 
     def guard(self, slot: OverdueSlot) -> Guard:
         """Of the calling thread."""
@@ -141,7 +149,7 @@ class Interrupts:
         return guard
 
     def _on_overdue(self, _signal: int, frame: FrameType | None) -> None:
-        self._otherwise()
+        self._on_poke()
         overdue = [guard for guard in self._guards if guard.is_overdue()]
         if not overdue:
             return  # finished meanwhile

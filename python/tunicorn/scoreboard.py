@@ -39,6 +39,7 @@ from .layout import (
     SLOT_OVERDUE_GATEWAY_U32,
     SLOT_OVERDUE_TICKET_U32,
     SLOT_PROGRESS_F64,
+    SLOT_RETIRE_ORDERED_U8,
     SLOT_RETIRE_SEEN_U8,
     SLOT_RETIRING,
     SLOT_SERVED_U64,
@@ -86,8 +87,8 @@ class Slot:
         self._f64 = memory.cast("d")
         self._u64 = memory.cast("Q")
 
-    def detach(self) -> None:
-        """In a forked child: what it writes from now on reaches nobody. The shared slot is its parent's."""
+    def let_go(self) -> None:
+        """In a child of the application, where the board is not mapped: what is written from now on reaches nobody."""
         self._map(memoryview(bytearray(SLOT_BYTES)))
 
     def occupy(self, age: int, generation: int) -> None:
@@ -142,9 +143,21 @@ class Slot:
     def retiring(self) -> None:
         self._u8[SLOT_STATE_U8] = SLOT_RETIRING
 
+    def is_busy(self) -> bool:
+        return self._u8[SLOT_STATE_U8] in (SLOT_CLAIMED, SLOT_WORKING)
+
     def reserve(self) -> None:
-        """Before the fork of the worker that will occupy it: what an earlier one has seen does not count."""
+        """Before the fork of the worker that will occupy it: what an earlier one was ordered, or has seen, does not
+        count."""
+        self._u8[SLOT_RETIRE_ORDERED_U8] = 0
         self._u8[SLOT_RETIRE_SEEN_U8] = 0
+
+    def order_to_retire(self) -> None:
+        """The zygote. The signals come after it."""
+        self._u8[SLOT_RETIRE_ORDERED_U8] = 1
+
+    def is_ordered_to_retire(self) -> bool:
+        return self._u8[SLOT_RETIRE_ORDERED_U8] == 1
 
     def set_overdue(self, gateway: int, ticket: int) -> None:
         """The zygote: the request that is to be ended. The signal comes after it."""
@@ -177,6 +190,10 @@ class Slot:
     def retire_seen(self) -> None:
         """The order to retire has arrived; the zygote repeats it until then. Safe in a signal handler."""
         self._u8[SLOT_RETIRE_SEEN_U8] = 1
+
+    def ask_to_retire(self) -> None:
+        """It was told to leave, but not by the arbiter, which may want it a little longer. Safe in a signal handler."""
+        self._u8[SLOT_RETIRE_SEEN_U8] = 2
 
     def has_seen_retire(self) -> bool:
         return self._u8[SLOT_RETIRE_SEEN_U8] == 1

@@ -21,6 +21,7 @@ import os
 import struct
 import termios
 
+from . import forking
 from .layout import TICKET, TICKET_BYTES, TICKETS_FILE
 
 Ticket = tuple[int, int, int, int]
@@ -32,7 +33,7 @@ class TicketQueue:
     def __init__(self, run_directory: str) -> None:
         self._path = os.path.join(run_directory, TICKETS_FILE)
         # Non-blocking only for the open, which would otherwise wait for a writer.
-        self.descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        self.descriptor = forking.own(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK))
         os.set_blocking(self.descriptor, True)
         self.retiring = False
         # There is something to do before the next claim: to retire, or what `nudge` was called for.
@@ -74,6 +75,10 @@ class TicketQueue:
             pass  # another one does it now
         finally:
             os.close(descriptor)
+
+    def let_go(self) -> None:
+        """In a child of the application: it claims nothing. The flag of the FIFO is also the worker's and stays."""
+        self.retiring = self.nudged = True
 
 
 class Claimer:

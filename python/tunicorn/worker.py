@@ -3,8 +3,14 @@
 Every thread claims for itself, so no thread hands a request to another. In Gunicorn's sync that is the main thread, as
 applications expect; in gthread the main thread only waits for signals, and notes now and then that it can run.
 
-Signals: TERM retires: finish what is claimed, claim no more, leave. INT and
+Signals: TERM retires, once the arbiter has ordered it: finish what is claimed, claim no more, leave. INT and
 QUIT leave at once. USR1 reopens the log. ABRT leaves at once, with exit code 1. For deadlines see request_timeout.py.
+An application may handle TERM itself; the order to retire stands in the slot too, and comes with a signal of ours.
+
+However a worker leaves, unless it is killed: the farewell, the hook `worker_exit`, and then what Python does at the end
+of every program, with the application's `atexit`. The arbiter sets the deadline.
+
+A child that the application forks is no worker (forking.py): it leaves when the application's code is done.
 
 Runs in: worker.
 """
@@ -23,11 +29,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import log
+from . import forking, log
 from .app_loader import AppImportError, WSGIApplication, load_application
 from .arena import Arenas
 from .environ import base_environ
-from .exceptions import RequestTimeout
+from .exceptions import Quit, RequestTimeout
 from .failure_page import failure_page
 from .files_out import FilesOut
 from .hooked_request import RequestHooks
@@ -48,6 +54,8 @@ from .wsgi import WSGIRequest
 EXIT_BOOT_FAILED = 3
 EXIT_APP_NOT_FOUND = 4
 EXIT_HOOK_FAILED = 255
+# As Python's, when an exception ends the program.
+EXIT_FAILED = 1
 
 # How often the main thread of a worker with threads notes that it runs, s; at least twice in a `timeout`.
 _ALIVE_SECONDS = 1.0
@@ -81,26 +89,62 @@ class Worker:
         self._base_environ = base_environ(settings)
         # With threads: some of `_files` are to be closed.
         self._files_due = False
+        # It says goodbye: no signal hurries it, only the arbiter's deadline.
+        self._is_leaving = False
+        self._is_aborted = False
+        forking.on_fork(self._let_go)
+
+    def _let_go(self) -> None:
+        """In a child of the application. Streams are let go of by the thread that has them."""
+        self._queue.let_go()
+        self._arenas.let_go()
+        for slot in self._slots:
+            slot.let_go()
 
     def run(self, report_ready: Any) -> int:
         """Boots, serves, and returns the process's exit code."""
-        self._init_signals()
         self._files = FilesOut(OVERDUE_SIGNAL, self._queue.nudge)
         stacks = os.path.join(self._settings.run_directory, stacks_file(self._age))
-        self._interrupts = Interrupts(stacks, self._files.on_signal)
+        self._interrupts = Interrupts(stacks, self._on_poke)
+        self._init_signals()
         log.error_log.info("Booting worker with pid: %s", os.getpid())
-        exit_code = self._boot()
-        if exit_code == 0:
+        exit_code = self._live(report_ready)
+        self._interrupts.end()
+        self._claim_no_more()
+        self._say_farewell()
+        return exit_code
+
+    def _claim_no_more(self) -> None:
+        """What a thread is still on stays noted, for the arbiter has it answered 502."""
+        if self._worker.booted:
+            for slot in self._slots:
+                if not slot.is_busy():
+                    slot.retiring()
+
+    def _live(self, report_ready: Any) -> int:
+        """Whatever comes out of a signal handler of the application, between two requests, ends the worker."""
+        try:
+            forking.accept_signals()
+            exit_code = self._boot()
+            if exit_code != 0:
+                return exit_code
             report_ready(self._failure)
             if self._settings.multithread:
                 self._serve_with_threads()
             else:
                 self._serve(self._slots[0])
-            exit_code = self._exit_code
             # The rest of `graceful_timeout` is for the application's own farewell.
             self._files.close_all(self._settings.cfg.get("graceful_timeout", 0) / 2)
-        self._say_farewell()
-        return exit_code
+        except SystemExit as error:
+            forking.leave_if_child(error)
+            if not self._is_aborted:
+                self._files.close_all(0)
+            return forking.exit_code(error)
+        except BaseException as error:  # noqa: BLE001 - also OSError: the application has closed the FIFO
+            forking.leave_if_child(error)
+            log.error_log.exception("Exception in worker process")
+            return EXIT_FAILED
+        return self._exit_code
 
     def _boot(self) -> int:
         try:
@@ -110,13 +154,18 @@ class Worker:
             self._worker.wsgi = self._worker.app.callable = self._application
             self._call_hook("post_worker_init", self._worker)
             self._worker.booted = True
+            forking.leave_if_child()
+        except Quit:
+            raise
         except AppImportError as error:
+            forking.leave_if_child(error)
             print(error, file=sys.stderr)
             sys.stderr.flush()
             log_likely_cause(error, self._settings.app_uri)
             if not self._stands_in(error):
                 return EXIT_APP_NOT_FOUND
         except SystemExit as error:
+            forking.leave_if_child(error)
             # An application that exits at import must not pass for a worker that was told to leave.
             log.error_log.exception(
                 "Exception in worker process: the application called sys.exit(%r)", error.code
@@ -124,6 +173,7 @@ class Worker:
             if not self._stands_in(error):
                 return EXIT_BOOT_FAILED
         except BaseException as error:  # noqa: BLE001 - whatever an import can raise: it is the application's, and is shown
+            forking.leave_if_child(error)
             log.error_log.exception("Exception in worker process")
             log_likely_cause(error, self._settings.app_uri)
             if not self._stands_in(error):
@@ -148,15 +198,18 @@ class Worker:
             hook(*args)
 
     def _say_farewell(self) -> None:
-        """The last line of the log, and the last hook."""
+        """The last line of the log, and the last hook. Python's own end follows."""
+        self._is_leaving = True
         log.error_log.info("Worker exiting (pid: %s)", os.getpid())
         self._worker.alive = False
         if self._request_hooks is None:
             self._worker.nr = sum(slot.served for slot in self._slots)
         try:
             self._call_hook("worker_exit", self._server, self._worker)
-        except Exception:  # noqa: BLE001 - the worker leaves anyway; what the hook raises is told
+        except Exception as error:  # noqa: BLE001 - the worker leaves anyway; what the hook raises is told
+            forking.leave_if_child(error)
             log.error_log.warning("Exception during worker exit:\n%s", traceback.format_exc())
+        forking.leave_if_child()
         let_go_of_stuck_streams()
 
     # -- serving ---------------------------------------------------------------------------------------------
@@ -169,6 +222,7 @@ class Worker:
         claim = Claimer(queue).claim
         read_record = self._arenas.read
         streams = ReplyStreams(self._settings.run_directory, self._age, slot, self._files)
+        forking.on_fork(streams.let_go)
         base = self._base_environ
         make_request = WSGIRequest if self._request_hooks is None else self._request_hooks.request
         guard = self._interrupts.guard(slot)
@@ -215,6 +269,7 @@ class Worker:
                 return
             body.close()
             slot.idle()
+        forking.leave_if_child()
         slot.retiring()
 
     def _goes_on(self) -> bool:
@@ -242,9 +297,9 @@ class Worker:
 
     def _serve_with_threads(self) -> None:
         """The main thread only waits: for a signal, whose C handler writes to the pipe, or for a thread to end."""
-        read_end, write_end = os.pipe()
+        read_end, write_end = map(forking.own, os.pipe())
         os.set_blocking(write_end, False)
-        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        forking.wake_up(write_end)
 
         def wake() -> None:
             try:
@@ -255,6 +310,9 @@ class Worker:
         def serve(slot: Slot) -> None:
             try:
                 self._serve(slot)
+            except BaseException as error:
+                forking.leave_if_child(error)
+                raise
             finally:
                 wake()
 
@@ -266,14 +324,29 @@ class Worker:
         threads = [threading.Thread(target=serve, args=(slot,), daemon=True) for slot in self._slots]
         for thread in threads:
             thread.start()
-        self._watch(threads, read_end)
-        self._queue.retire()
-        for thread in threads:
-            # Ends a wait for a ticket; the repeated `read` finds the queue non-blocking. Work goes on.
-            if thread.ident is not None and thread.is_alive():
-                signal.pthread_kill(thread.ident, signal.SIGTERM)
+        try:
+            self._watch(threads, read_end)
+        except Quit:
+            self._end_claims(threads)
+            raise
+        except BaseException:
+            # A handler of the application ends the worker, but not the requests of the others.
+            self._join(threads)
+            raise
+        self._join(threads)
+
+    def _join(self, threads: list[threading.Thread]) -> None:
+        self._end_claims(threads)
         for thread in threads:
             thread.join()
+
+    def _end_claims(self, threads: list[threading.Thread]) -> None:
+        """Ends each wait for a ticket: the repeated `read` finds the queue non-blocking. Work goes on.
+        Not by TERM, which the application may handle."""
+        self._queue.retire()
+        for thread in threads:
+            if thread.ident is not None and thread.is_alive():
+                signal.pthread_kill(thread.ident, OVERDUE_SIGNAL)
 
     def _watch(self, threads: list[threading.Thread], read_end: int) -> None:
         """The main thread's part, until a thread ends or all are to."""
@@ -295,37 +368,54 @@ class Worker:
     # -- signals ---------------------------------------------------------------------------------------------
 
     def _init_signals(self) -> None:
-        signal.signal(signal.SIGTERM, self._on_term)
-        signal.signal(signal.SIGUSR1, self._on_usr1)
+        forking.handle(signal.SIGTERM, self._on_term)
+        forking.handle(signal.SIGUSR1, self._on_usr1)
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGABRT):
-            signal.signal(number, self._on_quit)
-        for number in (signal.SIGHUP, signal.SIGCHLD):
+            forking.handle(number, self._on_quit)
+        # WINCH, which a terminal sends to the whole process group, is the arbiter's business, and ignored by default.
+        forking.handle(signal.SIGUSR2, _ignore)
+        for number in (signal.SIGHUP, signal.SIGCHLD, signal.SIGWINCH):
             signal.signal(number, signal.SIG_DFL)
-        # The arbiter's business: a terminal sends it to the whole process group.
-        signal.signal(signal.SIGWINCH, signal.SIG_IGN)
 
     def _on_term(self, _signal: int, _frame: FrameType | None) -> None:
+        """Without an order it goes on for now: a TERM to the whole process group stops the server, and requests wait.
+        Else the arbiter has another take its place first."""
+        if not self._retired_as_ordered():
+            self._slots[0].ask_to_retire()
+
+    def _on_poke(self) -> None:
+        self._retired_as_ordered()
+        self._files.on_signal()
+
+    def _retired_as_ordered(self) -> bool:
+        """The order to retire stands in the slot, whatever the application has made of TERM."""
+        if not self._slots[0].is_ordered_to_retire():
+            return False
         self._queue.retire()
         self._slots[0].retire_seen()
+        return True
 
     def _on_quit(self, number: int, _frame: FrameType | None) -> None:
-        # No thread claims any more; what they are on stays noted, for the arbiter has it answered 502.
+        if self._is_leaving:
+            return
+        self._is_leaving = True
         self._queue.retire()
-        exit_code = 1 if number == signal.SIGABRT else 0
+        self._is_aborted = number == signal.SIGABRT
+        exit_code = EXIT_FAILED if self._is_aborted else 0
         self._worker.alive = False
         try:
-            self._call_hook("worker_abort" if number == signal.SIGABRT else "worker_int", self._worker)
+            self._call_hook("worker_abort" if self._is_aborted else "worker_int", self._worker)
         except Exception:  # noqa: BLE001 - the worker leaves anyway; what the hook raises is told
             log.error_log.exception("Exception in worker process")
             exit_code = EXIT_HOOK_FAILED
-        if number != signal.SIGABRT:
-            self._files.close_all(0)
-        self._say_farewell()
-        sys.stdout.flush()
-        os._exit(exit_code)
+        raise Quit(exit_code)
 
     def _on_usr1(self, _signal: int, _frame: FrameType | None) -> None:
         log.reopen()
+
+
+def _ignore(_signal: int, _frame: FrameType | None) -> None:
+    """The arbiter's business. Not SIG_IGN, which programs that the application starts would inherit."""
 
 
 def _answer(
@@ -341,12 +431,13 @@ def _answer(
         request = make_request(streams.to(gateway), ticket)
         try:
             request.run(application, environ)
-        except (GatewayGone, GatewayUnreachable, RequestTimeout):
+        except (GatewayGone, GatewayUnreachable, RequestTimeout, Quit):
             raise
         except ClientGone:
             _log_left(environ)
             request.fail()
-        except BaseException:  # noqa: BLE001 - also SystemExit: a view must not stop the server
+        except BaseException as error:  # noqa: BLE001 - also SystemExit: a view must not stop the server
+            forking.leave_if_child(error)
             _log_error(environ)
             request.fail()
     except GatewayGone:

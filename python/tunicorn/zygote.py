@@ -2,7 +2,11 @@
 
 It has imported nothing but this package, modules of the standard library, and the application with --preload, so that
 `fork()` is safe and the pages are shared. It decides nothing: the arbiter orders forks and retirements, the zygote
-carries them out and reports. When the arbiter goes, the zygote goes, and the workers with it (lifeline.py).
+carries them out and reports. When the arbiter goes, the zygote goes, and the workers with it (lifeline.py). When it is
+dismissed it leaves as every Python program does, so that `atexit` runs in the process that imported the application.
+
+Code of the application runs here too, with --preload and in hooks, and may fork: see forking.py. It waits for its
+own children, so the zygote asks the system for none but its own.
 
 Runs in: zygote. `fork` returns in the worker too.
 """
@@ -20,7 +24,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from . import log, log_process
+from . import forking, log, log_process
 from .app_loader import WSGIApplication, load_application
 from .common_imports import import_common_modules, share_memory
 from .configuration import Configuration, ConfigurationError, read
@@ -46,8 +50,15 @@ _MOST_DESCRIPTORS = 1024
 # A log process that dies sooner is not replaced: the next one would do the same, s.
 _LOG_PROCESS_MIN_SECONDS = 1.0
 
-# A retiring worker that has not seen the signal is sent it again after this long, s. See tickets.py for the gap.
-_REPEAT_RETIRE_SECONDS = 0.1
+# A retiring worker that has not seen the order is poked after this long, again and again, s. TERM is sent once, for the
+# application may handle it; it may also come just before a `read` that it does not interrupt.
+_POKE_SECONDS = 0.1
+
+# So late, at most, the end of a worker is noticed where the application has taken SIGCHLD away, s.
+_REAP_SECONDS = 1.0
+
+# Of a worker whose status was taken by code of the application, which waits for any child.
+_UNKNOWN_STATUS = 255
 
 
 @dataclass
@@ -57,7 +68,8 @@ class Child:
     age: int
     slots: list[Slot]
     lifeline: int
-    retiring: bool = False
+    # When to poke it, on the monotonic clock; None unless it is to retire and has not seen the order.
+    poke_at: float | None = None
 
 
 @dataclass
@@ -79,11 +91,14 @@ class Zygote:
         self._server = Server(settings, configuration)
         self._control = control
         self._children: dict[int, Child] = {}
+        # In a worker: its own.
+        self._slots: list[Slot] = []
         self._application: WSGIApplication | None = None
         self._board = open_scoreboard(os.path.join(settings.run_directory, SCOREBOARD_FILE))
-        self._report_read, self._report_write = os.pipe()
+        forking.on_fork(self._close_board)
+        self._report_read, self._report_write = map(forking.own, os.pipe())
         self._reports = LineReader(self._report_read)
-        self._wakeup_read, self._wakeup_write = os.pipe()
+        self._wakeup_read, self._wakeup_write = map(forking.own, os.pipe())
         own = (CONTROL_DESCRIPTOR, LIFELINE_DESCRIPTOR, self._report_write, self._wakeup_write)
         self._descriptors = {descriptor: _identity(descriptor) for descriptor in own}
         self._log_process: LogChild | None = None
@@ -117,14 +132,17 @@ class Zygote:
 
     def _preload(self) -> WSGIApplication:
         try:
-            return load_application(self._settings.app_uri)
+            application = load_application(self._settings.app_uri)
         except BaseException as error:
+            forking.leave_if_child(error)
             if not self._settings.reload:
                 raise
             log.error_log.exception("Exception while preloading the application")
             log_likely_cause(error, self._settings.app_uri)
             self._failure = ImportFailure(error, time.time())
             return failure_page(error, self._settings.app_uri)
+        forking.leave_if_child()
+        return application
 
     def _check_descriptors(self) -> None:
         """Code that closes all descriptors, as daemons do, has closed ours, and may have opened others there."""
@@ -138,8 +156,8 @@ class Zygote:
         for descriptor in (self._control.descriptor, self._report_read, self._wakeup_read):
             poll.register(descriptor, select.POLLIN)
         while not self._control.closed:
-            waiting = any(child.retiring for child in self._children.values())
-            poll.poll(_REPEAT_RETIRE_SECONDS * 1000 if waiting else None)
+            waiting = any(child.poke_at is not None for child in self._children.values())
+            poll.poll((_POKE_SECONDS if waiting else _REAP_SECONDS) * 1000)
             self._drain_wakeups()
             for order in self._read_orders():
                 worker = self._obey(order)
@@ -147,7 +165,7 @@ class Zygote:
                     return worker
             self._relay_reports()
             self._reap()
-            self._repeat_retire()
+            self._poke()
         return None
 
     def _obey(self, order: Message) -> Worker | None:
@@ -186,7 +204,7 @@ class Zygote:
         lifeline_read, lifeline_write = os.pipe()
         flush_standard_streams()
         try:
-            pid = os.fork()
+            pid = forking.fork()
         except OSError as error:
             os.close(lifeline_read)
             os.close(lifeline_write)
@@ -194,6 +212,7 @@ class Zygote:
             return None
         if pid == 0:
             os.close(lifeline_write)
+            self._slots = slots
             self._become_worker(lifeline_read)
             set_title(f"tunicorn: worker [{self._settings.process_name}]")
             worker.pid = os.getpid()
@@ -201,7 +220,7 @@ class Zygote:
         os.close(lifeline_read)
         worker.pid = pid
         self._server.WORKERS[pid] = worker
-        self._children[pid] = Child(age, slots, lifeline_write)
+        self._children[pid] = Child(age, slots, forking.own(lifeline_write))
         self._send({"type": "forked", "age": age, "pid": pid})
         return None
 
@@ -218,9 +237,21 @@ class Zygote:
 
     def _become_worker(self, lifeline: int) -> None:
         """In the child."""
-        signal.set_wakeup_fd(-1)
-        die_with_parent(lifeline)
+        die_with_parent(forking.own(lifeline))
         self._let_go()
+        forking.own(self._report_write)
+        forking.forget_processes()
+        forking.keep_from_children(self._board)
+        forking.on_fork(self._close_board)
+
+    def _close_board(self) -> None:
+        """In a child of the application: the map has a descriptor too. First the views of it go."""
+        for slot in (*self._slots, *(slot for child in self._children.values() for slot in child.slots)):
+            slot.let_go()
+        try:
+            self._board.close()
+        except BufferError:
+            pass  # another thread was just writing through one
 
     def _let_go(self) -> None:
         """In a child: of everything that is the zygote's."""
@@ -244,12 +275,13 @@ class Zygote:
             report_imported_files(self._report_write, failure or self._failure)
         send(self._report_write, {"type": "ready", "pid": os.getpid()})
         if not self._settings.reload:
-            os.close(self._report_write)
+            forking.close(self._report_write)
 
     def _retire(self, pid: int) -> None:
         child = self._children.get(pid)
         if child is not None:
-            child.retiring = True
+            child.poke_at = time.monotonic() + _POKE_SECONDS
+            child.slots[0].order_to_retire()
             self._signal(pid, signal.SIGTERM)
 
     def _interrupt(self, pid: int, number: int, gateway: int, ticket: int) -> None:
@@ -262,33 +294,38 @@ class Zygote:
                 slot.set_overdue(gateway, ticket)
         self._signal(pid, OVERDUE_SIGNAL)
 
-    def _repeat_retire(self) -> None:
+    def _poke(self) -> None:
+        """Not together with TERM: of two signals at once another thread may take both, and then nothing interrupts the
+        main thread."""
+        now = time.monotonic()
         for pid, child in self._children.items():
-            if child.retiring:
-                if child.slots[0].has_seen_retire():
-                    child.retiring = False
-                else:
-                    self._signal(pid, signal.SIGTERM)
+            if child.poke_at is None:
+                continue
+            if child.slots[0].has_seen_retire():
+                child.poke_at = None
+            elif now >= child.poke_at:
+                child.poke_at = now + _POKE_SECONDS
+                self._signal(pid, OVERDUE_SIGNAL)
 
     def _signal(self, pid: int, number: int) -> None:
         """Only children that are not reaped yet, so a pid that was given to a stranger is never signalled."""
-        if pid in self._children:
+        if pid not in self._children:
+            return
+        try:
             os.kill(pid, number)
+        except ProcessLookupError:
+            pass  # code of the application has waited for it; `_reap` finds out
 
     def _reap(self) -> None:
-        while self._children or self._log_process is not None:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            if self._log_process is not None and self._log_process.pid == pid:
-                self._replace_log_process(self._log_process)
+        if self._log_process is not None and _maybe_exit_code(self._log_process.pid) is not None:
+            self._replace_log_process(self._log_process)
+        for pid, child in list(self._children.items()):
+            code = _maybe_exit_code(pid)
+            if code is None:
                 continue
-            child = self._children.pop(pid, None)
-            if child is None:
-                continue  # a process the preloaded application has started
+            del self._children[pid]
             self._relay_reports()
-            os.close(child.lifeline)
-            code = os.waitstatus_to_exitcode(status)
+            forking.close(child.lifeline)
             self._send(
                 {
                     "type": "exited",
@@ -319,21 +356,23 @@ class Zygote:
         lifeline_read, lifeline_write = os.pipe()
         self._log_process = None
         flush_standard_streams()
-        pid = os.fork()
+        pid = forking.fork()
         if pid == 0:
             try:
-                signal.set_wakeup_fd(-1)
                 os.close(lifeline_write)
+                forking.own(lifeline_read)
+                forking.own(listener.fileno())
                 self._let_go()
                 set_title(f"tunicorn: log [{self._settings.process_name}]")
                 log_process.run(listener, lifeline_read, logger, self._settings.log["access_log_format"])
             finally:
                 os._exit(1)
         os.close(lifeline_read)
-        self._log_process = LogChild(pid, time.monotonic(), lifeline_write, listener, logger)
+        forking.own(listener.fileno())
+        self._log_process = LogChild(pid, time.monotonic(), forking.own(lifeline_write), listener, logger)
 
     def _replace_log_process(self, dead: LogChild) -> None:
-        os.close(dead.lifeline)
+        forking.close(dead.lifeline)
         if time.monotonic() - dead.born > _LOG_PROCESS_MIN_SECONDS:
             self._fork_log_process(dead.listener, dead.logger)
             return
@@ -369,12 +408,21 @@ class Zygote:
     def _init_signals(self) -> None:
         """The arbiter decides what a signal to the group means; the zygote only hears of its children."""
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
-            signal.signal(number, lambda _signal, _frame: None)
-        signal.signal(signal.SIGUSR1, lambda _signal, _frame: log.reopen())
-        signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+            forking.handle(number, lambda _signal, _frame: None)
+        forking.handle(signal.SIGUSR1, lambda _signal, _frame: log.reopen())
+        forking.handle(signal.SIGCHLD, lambda _signal, _frame: None)
         for descriptor in (self._wakeup_read, self._wakeup_write):
             os.set_blocking(descriptor, False)
-        signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
+        forking.wake_up(self._wakeup_write)
+
+
+def _maybe_exit_code(pid: int) -> int | None:
+    """Of a child that has ended; negative: the signal that killed it. None while it lives."""
+    try:
+        reaped, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return _UNKNOWN_STATUS
+    return os.waitstatus_to_exitcode(status) if reaped else None
 
 
 def _readable(descriptor: int) -> bool:
@@ -413,7 +461,9 @@ def _configure(order: Message) -> Configuration | None:
     _put_on_path(order["launch_directory"])
     try:
         configuration, values = read(order["location"], order["names"], order["arities"])
+        forking.leave_if_child()
     except ConfigurationError as error:
+        forking.leave_if_child(SystemExit(error.code))
         send(CONTROL_DESCRIPTOR, {"type": "configuration-failed", "text": error.text, "code": error.code})
         return None
     send(CONTROL_DESCRIPTOR, {"type": "configured", "values": values})
@@ -438,7 +488,9 @@ def _check(settings: Settings) -> int:
 
 def main() -> int:
     """The process's whole life. Exit codes: 0 told to leave, 1 it could not start or --preload failed."""
-    die_with_parent(LIFELINE_DESCRIPTOR)
+    forking.watch()
+    die_with_parent(forking.own(LIFELINE_DESCRIPTOR))
+    forking.own(CONTROL_DESCRIPTOR)
     # What a supervisor or an upgrade has passed to the arbiter is none of the application's business.
     os.closerange(LIFELINE_DESCRIPTOR + 1, _MOST_DESCRIPTORS)
     control = LineReader(CONTROL_DESCRIPTOR)
@@ -481,6 +533,7 @@ def _live(settings: Settings, configuration: Configuration, control: LineReader)
     except HookFailed:
         return 1
     except BaseException as error:  # noqa: BLE001 - with --preload: whatever an import can raise
+        forking.leave_if_child(error)
         log.error_log.exception("Exception while preloading the application")
         log_likely_cause(error, settings.app_uri)
         return 1

@@ -212,6 +212,7 @@ export class Arbiter implements GenerationEvents {
       gateways: this.#gateways,
       generations: this.#generations,
       current: () => this.#current,
+      onOverstayed: (who, graceSeconds) => this.onOverstayed(who, graceSeconds),
       onBegun: () => {
         // Now, not at the end: whoever comes is refused, and does not wait for an answer that nobody will give. What another
         // arbiter serves on stays; the system closes this one's share when it leaves.
@@ -712,6 +713,10 @@ export class Arbiter implements GenerationEvents {
     this.#manageAfterPause(generation);
   }
 
+  onOverstayed(who: string, graceSeconds: number): void {
+    this.#log.warning(`${who} did not leave within graceful_timeout (${graceSeconds} s); killed`);
+  }
+
   onHookFailed(generation: Generation, name: string): void {
     if (generation === this.#next?.generation) {
       this.#abandonNext();
@@ -842,6 +847,8 @@ export class Arbiter implements GenerationEvents {
       },
       generation: (number) => this.#generation(number),
       serving: () => (this.#isServing && this.#next === null ? this.#current : null),
+      isStopping: () => this.#shutdown.hasBegun,
+      onOverstayed: (who, graceSeconds) => this.onOverstayed(who, graceSeconds),
     });
     this.#every(LOOK_MS, "looking after workers", () => supervision.look());
     return supervision;

@@ -44,6 +44,8 @@ export interface GenerationEvents {
   /** `signal` is 0 when the worker exited by itself. The worker is still in the registry. */
   onExited(generation: Generation, worker: Worker, code: number, signal: number): void;
   onForkFailed(generation: Generation, error: string): void;
+  /** It was told to leave, has had so long for it, s, and is killed. `who`: "Zygote (pid:81)". */
+  onOverstayed(who: string, graceSeconds: number): void;
   /** A hook of the master has raised, or the configuration file, executed again, has. The log has told of hooks. */
   onHookFailed(generation: Generation, name: string): void;
   onConfigurationFailed(text: string): void;
@@ -86,6 +88,8 @@ export class Generation {
   readonly #events: GenerationEvents;
   readonly #zygote: Zygote;
   #hasForked = false;
+  /** Runs once the zygote is dismissed. */
+  #leaveTimer: NodeJS.Timeout | null = null;
 
   constructor(
     number: number,
@@ -112,6 +116,7 @@ export class Generation {
       onGarbage: (line) => events.onGarbage(this, line),
       onGone: (reason) => {
         this.isClosing = true;
+        if (this.#leaveTimer !== null) clearTimeout(this.#leaveTimer);
         this.#guard("handling the end of a zygote", () => events.onGone(this, reason));
       },
     });
@@ -186,6 +191,11 @@ export class Generation {
     this.#act(worker, this.#children.happened(worker, "retire"));
   }
 
+  /** It claims no more, although nobody has told it to. */
+  withdrew(worker: Worker): void {
+    this.#act(worker, this.#children.happened(worker, "withdrew"));
+  }
+
   /** A thread of it is stuck for good. */
   lose(worker: Worker): void {
     this.#act(worker, this.#children.happened(worker, "lose"));
@@ -220,6 +230,16 @@ export class Generation {
     this.closeWhenEmpty();
   }
 
+  /** Every worker leaves at once; then the zygote. */
+  quitAll(): void {
+    this.isClosing = true;
+    for (const worker of this.workers) {
+      this.signal(worker, "SIGQUIT");
+      this.#act(worker, this.#children.happened(worker, "quit"));
+    }
+    this.closeWhenEmpty();
+  }
+
   /** To be called after a worker of a closing generation was removed. */
   closeWhenEmpty(): void {
     if (this.isSpent) this.#events.onSpent();
@@ -232,10 +252,23 @@ export class Generation {
     for (const worker of this.workers) this.signal(worker, "SIGUSR1");
   }
 
-  /** The zygote may still be about to call child_exit for the last worker. */
+  /**
+   * The zygote may still be about to call child_exit for the last worker, and has `atexit` with --preload. One that is still
+   * importing reads no orders.
+   */
   #letGo(): void {
-    if (this.loaded.settings.child_exit !== null) this.#zygote.dismiss();
-    else this.#zygote.close();
+    if (!this.isPrepared) this.#zygote.close();
+    else if (this.#leaveTimer === null) this.#dismiss();
+  }
+
+  #dismiss(): void {
+    this.#zygote.dismiss();
+    const { graceful_timeout } = this.loaded.settings;
+    this.#leaveTimer = setTimeout(() => {
+      this.#events.onOverstayed(`Zygote (pid:${this.zygotePid})`, graceful_timeout);
+      this.#zygote.kill();
+    }, graceful_timeout * 1e3);
+    this.#leaveTimer.unref();
   }
 
   /** Has the kernel let workers finish their turn before one of these goes on (docs/decisions/0015-batch-scheduling.md). */

@@ -30,6 +30,8 @@ export interface ShutdownParts {
   readonly current: () => Generation;
   /** It is certain: nothing new is begun, and nobody may connect any more. */
   readonly onBegun: () => void;
+  /** `who` has had so long to leave, s, and is killed. */
+  readonly onOverstayed: (who: string, graceSeconds: number) => void;
   /** Everything is gone; the process may leave. */
   readonly leave: (code: number) => void;
 }
@@ -93,7 +95,7 @@ export class Shutdown {
   }
 
   #stopGracefully(): void {
-    this.#begin(this.#settings.graceful_timeout * 1e3);
+    this.#begin(this.#settings.graceful_timeout * 1e3, () => this.#killOverstayed());
     this.#parts.gateways.drain();
   }
 
@@ -105,8 +107,8 @@ export class Shutdown {
   }
 
   /** First the limit: whatever goes wrong with the rest, there is an end. */
-  #begin(limitMs: number): void {
-    setTimeout(() => this.#kill(), limitMs);
+  #begin(limitMs: number, onLate = () => this.#kill()): void {
+    setTimeout(onLate, limitMs);
     if (!this.#hasBegun) {
       this.#hasBegun = true;
       this.#parts.onBegun();
@@ -120,6 +122,17 @@ export class Shutdown {
   }
 
   /** The time for a graceful stop is over. */
+  #killOverstayed(): void {
+    const { graceful_timeout } = this.#settings;
+    const late = [...this.#parts.generations].flatMap((generation) => {
+      const { workers, zygotePid, isClosing, isLast } = generation;
+      if (workers.length > 0) return workers.map(({ pid }) => `Worker (pid:${pid})`);
+      return isClosing && !isLast ? [`Zygote (pid:${zygotePid})`] : [];
+    });
+    if (!this.#isQuick) for (const who of late) this.#parts.onOverstayed(who, graceful_timeout);
+    this.#kill();
+  }
+
   #kill(): void {
     this.#isQuick = true; // what is killed here is not started again
     this.#parts.gateways.kill();
@@ -131,8 +144,8 @@ export class Shutdown {
   onDrained(): void {
     this.#isDrained = true;
     for (const generation of this.#parts.generations) {
-      if (this.#isQuick) for (const worker of generation.workers) generation.signal(worker, "SIGQUIT");
-      generation.retireAll();
+      if (this.#isQuick) generation.quitAll();
+      else generation.retireAll();
     }
     this.endWhenAlone();
   }

@@ -1,17 +1,19 @@
 /**
- * Looks at all workers now and then, and acts on what it sees: requests past their deadline (deadlines.ts), workers that run no more
- * (liveness.ts), workers past `boot_timeout`, workers that have done enough (retirement.ts). What the stacks show goes into the error log, a block for each worker.
+ * Looks at all workers now and then, and acts on what it sees: requests past their deadline (deadlines.ts), workers that run no
+ * more (liveness.ts), workers past `boot_timeout`, workers that have done enough (retirement.ts), that claim no more although
+ * nobody has told them to, that do not leave. What the stacks show goes into the error log, a block for each worker.
  *
  * Runs in: arbiter.
  */
 import type { ErrorLog } from "../logging/error-log.ts";
+import { SLOT_RETIRING } from "../queue/layout.ts";
 import { isBusy, type ScoreboardReader, type SlotRecord } from "../queue/scoreboard.ts";
 import { RunningClock } from "../running-clock.ts";
 import { type Children, isClaiming, type Worker } from "./children.ts";
 import { Deadlines, type Limits, LOOK_MS, monotonicMs, type Overdue } from "./deadlines.ts";
 import type { Gateways } from "./gateways.ts";
 import type { Generation } from "./generation.ts";
-import { Liveness } from "./liveness.ts";
+import { ABORT_GRACE_MS, Liveness } from "./liveness.ts";
 import { removeStacks, type StacksPlace, takeStacks } from "./stacks.ts";
 import { maybeMemory } from "./worker-memory.ts";
 
@@ -25,6 +27,10 @@ export interface Supervised {
   readonly generation: (number: number) => Generation | undefined;
   /** The one whose workers may be replaced; null while it has other worries. */
   readonly serving: () => Generation | null;
+  /** What leaves is not replaced. */
+  readonly isStopping: () => boolean;
+  /** `who` was told to leave, has had so long for it, s, and is killed. */
+  readonly onOverstayed: (who: string, graceSeconds: number) => void;
 }
 
 interface Boot {
@@ -40,8 +46,12 @@ export class Supervision {
   /** By age: whose stacks are to come, and what the log says before them. */
   readonly #awaitedStacks = new Map<number, string>();
   readonly #boots = new Map<number, Boot>();
-  /** Ages of lost workers that were asked to leave, for their `worker_abort` hook. */
-  readonly #aborted = new Set<number>();
+  /** By age: when a lost worker was asked to leave, for its `worker_abort` hook and its `atexit`. */
+  readonly #aborted = new Map<number, number>();
+  /** By age: since when a worker is retiring; infinite once it was killed for it. */
+  readonly #retiring = new Map<number, number>();
+  /** Ages of those that were seen to leave by themselves, or to ask for it. */
+  #leaving = new Set<number>();
 
   constructor(supervised: Supervised) {
     this.#all = supervised;
@@ -54,7 +64,9 @@ export class Supervision {
     const slots = this.#readSlots();
     // In this order, so that what is ordered in one look has come by the next.
     for (const worker of this.#all.children.all()) this.#logStacks(worker);
-    this.#endLost(slots);
+    this.#endLost(slots, nowMs);
+    this.#replaceThoseThatLeave(slots);
+    this.#keepRetirementDeadlines(nowMs);
     this.#keepRequestDeadlines(slots, nowMs);
     this.#endSilent(slots, nowMs);
     this.#keepBootDeadlines(nowMs);
@@ -82,6 +94,7 @@ export class Supervision {
     this.#boots.delete(worker.age);
     this.#liveness.forget(worker.age);
     this.#aborted.delete(worker.age);
+    this.#retiring.delete(worker.age);
     this.#attempt(worker, () => removeStacks(this.#all.stacksPlace(worker), worker.age));
   }
 
@@ -111,18 +124,23 @@ export class Supervision {
     generation.lose(worker);
   }
 
-  #endLost(slots: readonly SlotRecord[]): void {
+  #endLost(slots: readonly SlotRecord[], nowMs: number): void {
     for (const worker of this.#all.children.all()) {
       if (worker.state !== "lost" || this.#liveness.isTold(worker.age)) continue;
+      const abortedMs = this.#aborted.get(worker.age);
+      if (abortedMs !== undefined) {
+        if (nowMs - abortedMs > ABORT_GRACE_MS)
+          this.#all.generation(worker.generation)?.signal(worker, "SIGKILL");
+        continue;
+      }
       const own = Array.from({ length: worker.threads }, (_, thread) => worker.slot + thread);
       const isDone = own.every((slot) => {
         const record = slots[slot];
         return record === undefined || !isBusy(record) || this.#deadlines.isLost(slot, record);
       });
       if (!isDone) continue;
-      const signal = this.#aborted.has(worker.age) ? "SIGKILL" : "SIGABRT";
-      this.#aborted.add(worker.age);
-      this.#all.generation(worker.generation)?.signal(worker, signal);
+      this.#aborted.set(worker.age, nowMs);
+      this.#all.generation(worker.generation)?.signal(worker, "SIGABRT");
     }
   }
 
@@ -196,6 +214,49 @@ export class Supervision {
     }
   }
 
+  /**
+   * One that was sent TERM asks to leave: another takes its place first. One that claims no more may take its time to leave, so it
+   * is not waited for: its application has called sys.exit in a signal handler, or closed the queue. Seen twice, because a
+   * signal may have come to the whole process group, and so to the arbiter too.
+   */
+  #replaceThoseThatLeave(slots: readonly SlotRecord[]): void {
+    const before = this.#leaving;
+    this.#leaving = new Set();
+    if (this.#all.isStopping()) return;
+    for (const worker of this.#all.children.all()) {
+      const hasWithdrawn = isClaiming(worker) && isWithdrawn(worker, slots);
+      if (!hasWithdrawn && !asksToRetire(worker, slots)) continue;
+      if (!before.has(worker.age)) this.#leaving.add(worker.age);
+      else if (hasWithdrawn) this.#replaceWithdrawn(worker);
+      else this.#replaceAsking(worker);
+    }
+  }
+
+  #replaceWithdrawn(worker: Worker): void {
+    this.#all.log.info(`Worker (pid:${worker.pid}) claims no more requests; another takes its place`);
+    this.#all.generation(worker.generation)?.withdrew(worker);
+  }
+
+  #replaceAsking(worker: Worker): void {
+    this.#all.log.info(
+      `Worker (pid:${worker.pid}) was told to leave by SIGTERM; another takes its place first`,
+    );
+    this.#all.generation(worker.generation)?.replace(worker);
+  }
+
+  #keepRetirementDeadlines(nowMs: number): void {
+    for (const worker of this.#all.children.all()) {
+      if (worker.state !== "retiring" || worker.pid === 0) continue;
+      const sinceMs = this.#retiring.get(worker.age) ?? nowMs;
+      this.#retiring.set(worker.age, sinceMs);
+      const graceSeconds = this.#settingsOf(worker.age)?.graceful_timeout ?? 0;
+      if (nowMs - sinceMs < graceSeconds * 1e3) continue;
+      this.#retiring.set(worker.age, Number.POSITIVE_INFINITY);
+      this.#all.onOverstayed(`Worker (pid:${worker.pid})`, graceSeconds);
+      this.#all.generation(worker.generation)?.signal(worker, "SIGKILL");
+    }
+  }
+
   // -- stacks -----------------------------------------------------------------------------------------------
 
   #logStacks(worker: Worker): void {
@@ -232,6 +293,17 @@ export class Supervision {
     const worker = this.#all.children.byAge(age);
     return worker && this.#all.generation(worker.generation)?.loaded.settings;
   }
+}
+
+function asksToRetire({ state, slot, age }: Worker, slots: readonly SlotRecord[]): boolean {
+  const record = slots[slot];
+  return state === "ready" && record?.age === age && record.asksToRetire;
+}
+
+function isWithdrawn(worker: Worker, slots: readonly SlotRecord[]): boolean {
+  return slots
+    .slice(worker.slot, worker.slot + worker.threads)
+    .some(({ age, state }) => age === worker.age && state === SLOT_RETIRING);
 }
 
 function servedBy(worker: Worker, slots: readonly SlotRecord[]): number {

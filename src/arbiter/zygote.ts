@@ -54,9 +54,9 @@ export class Zygote {
     this.#control = this.#process.stdio[3] as Duplex;
     this.#lifeline = this.#process.stdio[4] as Duplex;
     this.#process.on("error", (error) => this.#gone(`could not be started: ${error.message}`, null));
-    // "close", not "exit": every report it has written comes first.
-    this.#process.on("close", (code, signal) => {
-      this.#gone(signal === null ? `exited with code ${code}` : `was killed by ${signal}`, code);
+    this.#process.on("exit", (code, signal) => {
+      const reason = signal === null ? `exited with code ${code}` : `was killed by ${signal}`;
+      this.#whenRead(() => this.#gone(reason, code));
     });
     for (const channel of [this.#control, this.#lifeline]) channel.on("error", () => {});
     this.#lifeline.resume();
@@ -98,13 +98,13 @@ export class Zygote {
     });
   }
 
-  /** It leaves, and the workers it still has die with it. */
+  /** Before it has prepared: the kernel ends it. */
   close(): void {
     this.#control.end();
     this.#lifeline.end();
   }
 
-  /** It leaves when it has carried out its orders. */
+  /** It leaves when it has carried out its orders, and the application's `atexit`; workers it still has die with it. */
   dismiss(): void {
     this.#control.end();
   }
@@ -113,9 +113,19 @@ export class Zygote {
     this.#process.kill("SIGKILL");
   }
 
+  /**
+   * Every report that it had written comes first: what lies in the socket when it exits is read in the next turn of the event
+   * loop. Not at the end of the stream, which a process that the application has forked in C code may hold open.
+   */
+  #whenRead(callback: () => void): void {
+    setImmediate(() => setImmediate(callback));
+  }
+
   #gone(reason: string, code: number | null): void {
     if (this.#end !== null) return;
     this.#end = { reason, code };
+    this.#control.destroy();
+    this.#lifeline.destroy();
     this.#events.onGone(reason, code);
   }
 }

@@ -23,6 +23,11 @@ const READ_BYTES = 64 * 1024;
 const HELLO_SWEEPS = 20;
 /** At so many sweeps in a row its thread was not on what it has begun to send. */
 const STALE_SWEEPS = 2;
+/**
+ * A stream of a dead worker from which nothing came for so long has nothing left, ms. It closes at once, unless a process that
+ * the application has started holds it open.
+ */
+const DEAD_QUIET_MS = 50;
 
 /** A reply that comes in pieces. */
 export interface PiecewiseReply {
@@ -54,6 +59,8 @@ export class WorkerStream implements ReplySink {
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #isKept = false;
   #isPaused = false;
+  /** Of anything, since it was opened. */
+  #reads = 0;
   #gathering: PiecewiseReply | null = null;
   readonly #dispatcher: Dispatcher;
   readonly #events: StreamEvents;
@@ -67,6 +74,7 @@ export class WorkerStream implements ReplySink {
     this.#socket = open({
       buffer: () => this.#freeBuffer(),
       callback: (length, bytes) => {
+        this.#reads++;
         try {
           this.#reader.read((bytes as Buffer).subarray(0, length));
           if (this.#gathering !== null) this.#endRead();
@@ -140,6 +148,16 @@ export class WorkerStream implements ReplySink {
 
   onClose(callback: () => void): void {
     this.#socket.on("close", callback);
+  }
+
+  /** Grows with every read; infinite while bytes may wait for the client to take those before. */
+  get reads(): number {
+    return this.#isPaused ? Number.POSITIVE_INFINITY : this.#reads;
+  }
+
+  /** Its worker is dead, and everything is read. */
+  destroy(): void {
+    this.#socket.destroy();
   }
 
   /** The bytes that are being delivered are the receiver's for good: the next read gets other memory. */
@@ -236,7 +254,7 @@ export interface WorkerStreamsEvents extends SocketServerEvents {
 export class WorkerStreams {
   readonly #server: Server;
   readonly #streams = new Set<WorkerStream>();
-  #onClosed: Array<{ pid: number; callback: () => void }> = [];
+  #onClosed: Array<{ readonly pid: number; readonly callback: () => void }> = [];
 
   readonly #dispatcher: Dispatcher;
   readonly #events: WorkerStreamsEvents;
@@ -273,15 +291,42 @@ export class WorkerStreams {
     }
   }
 
-  /** Calls back when everything the dead process has written is read: when its last stream is closed. */
+  /** Calls back when everything the dead process has written is read: its last stream is closed, or quiet. */
   whenClosed(pid: number, callback: () => void): void {
     // A stream it opened just before it died may not be accepted yet; after a turn of the loop it is.
     setImmediate(() =>
       setImmediate(() => {
-        if (this.#hasOpen(pid)) this.#onClosed.push({ pid, callback });
-        else callback();
+        if (!this.#hasOpen(pid)) {
+          callback();
+          return;
+        }
+        const waiting = { pid, callback };
+        this.#onClosed.push(waiting);
+        this.#awaitQuiet(waiting, this.#readsOf(pid));
       }),
     );
+  }
+
+  /** What has come while the timer ran is read before `setImmediate` calls back, however busy this process was. */
+  #awaitQuiet(waiting: { readonly pid: number; readonly callback: () => void }, readsBefore: number): void {
+    const look = (): void => {
+      if (!this.#onClosed.includes(waiting)) return;
+      const reads = this.#readsOf(waiting.pid);
+      if (reads !== readsBefore || reads === Number.POSITIVE_INFINITY) {
+        this.#awaitQuiet(waiting, reads);
+        return;
+      }
+      for (const stream of this.#streams) if (stream.pid === waiting.pid) stream.destroy();
+      this.#onClosed = this.#onClosed.filter((each) => each !== waiting);
+      waiting.callback();
+    };
+    setTimeout(() => setImmediate(look), DEAD_QUIET_MS);
+  }
+
+  #readsOf(pid: number): number {
+    let reads = 0;
+    for (const stream of this.#streams) if (stream.pid === pid || stream.pid === 0) reads += stream.reads;
+    return reads;
   }
 
   #hasOpen(pid: number): boolean {

@@ -15,6 +15,9 @@ import {
   SLOT_WORKING,
 } from "./layout.ts";
 
+/** In `retireSeen`. */
+const ASKS_TO_RETIRE = 2;
+
 /**
  * One thread of a worker. `startedMs` is of the monotonic clock. `gateway`, `ticket` and `startedMs` belong to the request in
  * work while the slot is busy, and to the latest one afterwards.
@@ -32,6 +35,8 @@ export interface SlotRecord {
   readonly progressMs: number;
   /** When the main thread last ran; 0: it does not say. Of the first slot of a worker. */
   readonly aliveMs: number;
+  /** Of the first slot of a worker: it was told to leave by somebody else, and goes on until the arbiter orders it. */
+  readonly asksToRetire: boolean;
 }
 
 /** Creates the file with every slot free. */
@@ -137,7 +142,12 @@ export function decodeSlot(bytes: Buffer, offset: number): SlotRecord {
     ticket: bytes.readUInt32LE(offset + SLOT.ticket),
     startedMs: startedMs >= 0 && startedMs < MAX_STARTED_MS ? startedMs : 0,
     served: Number(bytes.readBigUInt64LE(offset + SLOT.served)),
-    progressMs: bytes.readDoubleLE(offset + SLOT.progress),
-    aliveMs: bytes.readDoubleLE(offset + SLOT.alive),
+    progressMs: finite(bytes.readDoubleLE(offset + SLOT.progress)),
+    aliveMs: finite(bytes.readDoubleLE(offset + SLOT.alive)),
+    asksToRetire: bytes.readUInt8(offset + SLOT.retireSeen) === ASKS_TO_RETIRE,
   };
+}
+
+function finite(value: number): number {
+  return Number.isFinite(value) ? value : 0;
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tunicorn import log
+from tunicorn import forking, log
 from tunicorn.files_out import MOST_FILES, FilesOut
 
 SECONDS = 20
@@ -145,6 +145,7 @@ def test_a_forked_child_closes_nothing_and_keeps_no_connection(case: Case) -> No
     gateway = case.keep(wrapper)
     child = os.fork()
     if child == 0:
+        forking._in_child()  # noqa: SLF001 - as in a worker, which has called forking.watch
         case.files.close_all(0)
         # All descriptors of the gateway's end are closed with this one, so the parent's own is the last.
         os._exit(wrapper.closed)

@@ -159,12 +159,12 @@ def test_a_reader_sees_no_field_half_written(tmp_path: Path) -> None:
             writer.kill()
 
 
-def test_a_detached_slot_changes_nothing_that_others_see(board: mmap.mmap) -> None:
+def test_a_slot_that_was_let_go_changes_nothing_that_others_see(board: mmap.mmap) -> None:
     slot = Slot(board, 1)
     slot.occupy(AGE, GENERATION)
     slot.claimed(7, 77)
     before = bytes(board)
-    slot.detach()
+    slot.let_go()
     slot.claimed(8, 88)
     slot.idle()
     slot.retire_seen()

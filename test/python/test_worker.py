@@ -32,6 +32,7 @@ from tunicorn.layout import (
     SCOREBOARD_MAGIC,
     SLOT_BYTES,
     SLOT_IDLE,
+    SLOT_RETIRE_ORDERED_U8,
     SLOT_RETIRE_SEEN_U8,
     SLOT_RETIRING,
     SLOT_WORKING,
@@ -170,6 +171,13 @@ class Instance:
         gateway, ticket = struct.unpack_from("<2I", slot, 16)
         return slot[12], gateway, ticket
 
+    def retire(self, worker: subprocess.Popen[str]) -> None:
+        """As the zygote does."""
+        with (self.directory / SCOREBOARD_FILE).open("r+b") as board:
+            board.seek(SCOREBOARD_HEADER_BYTES + SLOT_RETIRE_ORDERED_U8)
+            board.write(b"\1")
+        worker.terminate()
+
     def has_seen_retire(self) -> bool:
         board = (self.directory / SCOREBOARD_FILE).read_bytes()
         return board[SCOREBOARD_HEADER_BYTES + SLOT_RETIRE_SEEN_U8] == 1
@@ -236,7 +244,7 @@ def test_an_application_that_raises_fails_its_request_and_not_its_worker(
     stream = instance.accept()
     assert read_frame(stream) == (FRAME_FAIL, 1, b"")
     assert read_frame(stream) == (FRAME_WHOLE, 2, b"/two")
-    worker.terminate()
+    instance.retire(worker)
     code, log = left(worker)
     assert code == 0
     assert "Traceback" in log
@@ -249,7 +257,7 @@ def test_term_finishes_the_request_in_work_and_claims_no_more(instance: Instance
         instance.enqueue(ticket, "/hold")
     eventually(lambda: all(instance.slot(thread)[0] == SLOT_WORKING for thread in range(threads)))
     eventually((instance.directory / "began").exists)
-    worker.terminate()
+    instance.retire(worker)
     eventually(instance.has_seen_retire)
     instance.enqueue(9, "/late")
     (instance.directory / "go").touch()
@@ -318,3 +326,14 @@ def test_a_stream_that_goes_away_costs_no_request_while_its_gateway_is_there(ins
     assert read_frame(second) == (FRAME_WHOLE, 1, b"/hold")
     instance.enqueue(2, "/two")
     assert read_frame(second) == (FRAME_WHOLE, 2, b"/two")
+
+
+def test_a_worker_that_is_sent_term_without_an_order_goes_on_and_asks_for_one(instance: Instance) -> None:
+    worker = instance.start_and_boot()
+    worker.terminate()
+    at = SCOREBOARD_HEADER_BYTES + SLOT_RETIRE_SEEN_U8
+    eventually(lambda: (instance.directory / SCOREBOARD_FILE).read_bytes()[at] == 2)
+    instance.enqueue(1, "/still")
+    assert read_frame(instance.accept())[1] == 1
+    instance.retire(worker)
+    assert left(worker)[0] == 0

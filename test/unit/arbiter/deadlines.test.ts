@@ -19,7 +19,7 @@ const LATE = STARTED + TIMEOUT_MS + 1;
 
 function slot(changes: Partial<SlotRecord> = {}): SlotRecord {
   const busy = { age: 3, pid: 4711, generation: 1, state: SLOT_WORKING, gateway: 2, ticket: 77, served: 9 };
-  return { ...busy, startedMs: STARTED, progressMs: 0, aliveMs: 0, ...changes };
+  return { ...busy, startedMs: STARTED, progressMs: 0, aliveMs: 0, asksToRetire: false, ...changes };
 }
 
 /** That have looked at these before, and last a moment before `LATE`. */

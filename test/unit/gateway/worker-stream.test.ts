@@ -378,6 +378,7 @@ async function refusal(gateway: Gateway, bytes: Buffer): Promise<void> {
 
 describe("a dead process", () => {
   it("is not waited for any longer when the stream without a name turns out to be another's", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] }); // so no stream is ever quiet for long, however slow this is
     const gateway = await Gateway.open(t);
     const other = await gateway.worker();
     await gateway.caughtUp();
@@ -392,6 +393,7 @@ describe("a dead process", () => {
   });
 
   it("has no stream open when it never had one", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] }); // so no stream is ever quiet for long, however slow this is
     const gateway = await Gateway.open(t);
     (await gateway.worker()).write(hello(PID));
     await gateway.caughtUp();
@@ -399,6 +401,7 @@ describe("a dead process", () => {
   });
 
   it("is done when its last stream is closed, and all that it wrote is read", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] }); // so no stream is ever quiet for long, however slow this is
     const gateway = await Gateway.open(t);
     const request = gateway.request();
     const [first, last] = [await gateway.worker(), await gateway.worker()];
@@ -417,6 +420,7 @@ describe("a dead process", () => {
   });
 
   it("may be the one whose stream has not said yet whose it is", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] }); // so no stream is ever quiet for long, however slow this is
     const gateway = await Gateway.open(t);
     const silent = await gateway.worker();
     await gateway.caughtUp();
@@ -428,5 +432,29 @@ describe("a dead process", () => {
     assert.equal(isDone, false);
     silent.destroy();
     await done;
+  });
+
+  it("is done when its stream, which another process holds open, has been quiet for a while", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const gateway = await Gateway.open(t);
+    const request = gateway.request();
+    const held = await gateway.worker();
+    const silent = await gateway.worker();
+    held.write(hello(PID));
+    await gateway.caughtUp();
+    let isDone = false;
+    const done = gateway.whenClosed(PID).then(() => {
+      isDone = true;
+    });
+    await gateway.caughtUp();
+    held.write(frame(FRAME_WHOLE, request.ticket, "its last words"));
+    await request.answer;
+    t.mock.timers.tick(50);
+    await gateway.caughtUp();
+    assert.equal(isDone, false, "it was not quiet");
+    t.mock.timers.tick(50);
+    await done;
+    await once(held.resume(), "close");
+    assert.equal(silent.destroyed, false, "it may be another's");
   });
 });

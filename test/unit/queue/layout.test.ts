@@ -122,10 +122,9 @@ describe("the scoreboard", () => {
         Buffer.concat([readFileSync(path).subarray(0, layout.SCOREBOARD_HEADER_BYTES), bytes]),
       );
       const reader = new ScoreboardReader(path);
-      // The arbiter and the gateways leave `retireSeen` to the zygote.
-      const { started, progress, alive, retireSeen: _, ...rest } = fields;
+      const { started, progress, alive, retireSeen, ...rest } = fields;
       assert.deepEqual(reader.read(), [
-        { ...rest, startedMs: started, progressMs: progress, aliveMs: alive },
+        { ...rest, startedMs: started, progressMs: progress, aliveMs: alive, asksToRetire: retireSeen === 2 },
       ]);
       reader.close();
     });

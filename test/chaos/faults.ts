@@ -3,7 +3,8 @@
  * broken is mended. Where another fault at the same moment may spoil the effect (a new zygote is killed and so the reload fails),
  * the fault is content with what is documented for that, and tries again.
  */
-import { existsSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -26,7 +27,7 @@ export interface Scene {
 export interface Fault {
   readonly name: string;
   /** Two of one kind are never done at the same time: they would undo each other. */
-  readonly kind: "kill" | "order" | "zygote" | "gateway" | "request" | "disk";
+  readonly kind: "kill" | "order" | "zygote" | "gateway" | "request" | "disk" | "log";
   /** It takes as long as `timeout` or longer. */
   readonly isSlow?: boolean;
   readonly run: (scene: Scene) => Promise<void>;
@@ -34,6 +35,8 @@ export interface Fault {
 
 /** Generous: this is about "ever", not about "soon". */
 const PATIENCE_MS = 60_000;
+/** Shorter than a forked child holds the stream of its dead parent. */
+const HELD_MS = 10_000;
 const TRIES = 5;
 
 /** A process of that kind, once there is one. */
@@ -99,6 +102,23 @@ async function killGateway(scene: Scene): Promise<void> {
   gone();
 }
 
+/** Stopped for good: the arbiter kills it and starts another. */
+async function freezeGateway(scene: Scene): Promise<void> {
+  const { ledger } = scene;
+  const victim = await someVictim(scene, "gateways");
+  const gone = ledger.gatewayKilled();
+  send(victim, "SIGSTOP");
+  await eventually(() => !isAlive(victim), PATIENCE_MS);
+  gone();
+}
+
+/** For longer than `timeout`, as a machine that sleeps: no time passes for anyone, and nothing is lost. */
+async function stopTheWorld({ instance, random }: Scene): Promise<void> {
+  instance.signalAll("SIGSTOP");
+  await pause((instance.plan.timeout + random.between(1, 3)) * 1000);
+  instance.signalAll("SIGCONT");
+}
+
 // -- requests -----------------------------------------------------------------------------------------------
 
 async function letWorkerExit({ traffic }: Scene): Promise<void> {
@@ -107,6 +127,32 @@ async function letWorkerExit({ traffic }: Scene): Promise<void> {
 
 async function letRequestHang({ traffic }: Scene): Promise<void> {
   await traffic.ask("stuck");
+}
+
+/** Each leaves in another way. */
+async function letWorkerFork({ traffic }: Scene): Promise<void> {
+  for (let nr = 0; nr < 4; nr++) await traffic.ask("fork");
+}
+
+/** The client hears of the worker's death, although the worker's stream is still open in its child. */
+async function letChildHold({ traffic, ledger }: Scene): Promise<void> {
+  const askedMs = performance.now();
+  await traffic.ask("hold");
+  const tookMs = Math.round(performance.now() - askedMs);
+  if (tookMs > HELD_MS) ledger.complain(`a request of a dead worker was answered after ${tookMs} ms`);
+}
+
+async function letWorkerSendGarbage({ traffic }: Scene): Promise<void> {
+  await traffic.ask("garbage");
+}
+
+/** Meanwhile a worker waits for the reader; the others, the gateway and the arbiter do not. */
+async function letLogReaderSleep({ instance, traffic, random }: Scene): Promise<void> {
+  instance.pauseLog();
+  const chatter = traffic.ask("chatter");
+  await pause(random.between(300, 1500));
+  instance.resumeLog();
+  await chatter;
 }
 
 async function fillDisk({ disk, ledger, random }: Scene): Promise<void> {
@@ -121,6 +167,26 @@ async function fillDisk({ disk, ledger, random }: Scene): Promise<void> {
   await pause(random.between(200, 1000));
   rmSync(ballast);
   emptied();
+}
+
+/** Nothing on it can be made or deleted. It takes some tries: no file may be open for writing at that moment. */
+async function makeDiskReadOnly({ disk, ledger, random }: Scene): Promise<void> {
+  if (disk === null) return;
+  const remount = (mode: string): boolean =>
+    spawnSync("mount", ["-o", `remount,${mode}`, disk], { stdio: "ignore" }).status === 0;
+  const writable = ledger.diskFull();
+  await eventually(() => remount("ro"), PATIENCE_MS);
+  await pause(random.between(200, 1000));
+  await eventually(() => remount("rw"), PATIENCE_MS);
+  writable();
+}
+
+/** As those do who clean directories for temporary files. */
+async function removeSpool({ spool, ledger }: Scene): Promise<void> {
+  const restored = ledger.diskFull();
+  for (const name of readdirSync(spool)) rmSync(join(spool, name), { recursive: true, force: true });
+  await eventually(() => readdirSync(spool).length > 0, PATIENCE_MS);
+  restored();
 }
 
 // -- orders to the arbiter ----------------------------------------------------------------------------------
@@ -224,9 +290,17 @@ export const FAULTS: readonly Fault[] = [
   { name: "worker SIGSTOP for good", kind: "kill", isSlow: true, run: freezeWorker },
   { name: "zygote SIGKILL", kind: "zygote", run: killZygote },
   { name: "gateway SIGKILL", kind: "gateway", run: killGateway },
+  { name: "gateway SIGSTOP for good", kind: "gateway", isSlow: true, run: freezeGateway },
+  { name: "everything SIGSTOP and SIGCONT", kind: "kill", isSlow: true, run: stopTheWorld },
   { name: "os._exit in a request", kind: "request", run: letWorkerExit },
+  { name: "fork in a request", kind: "request", run: letWorkerFork },
+  { name: "a child that holds the stream", kind: "request", run: letChildHold },
+  { name: "garbage in the reply stream", kind: "request", run: letWorkerSendGarbage },
+  { name: "log reader that sleeps", kind: "log", run: letLogReaderSleep },
   { name: "request past timeout", kind: "request", isSlow: true, run: letRequestHang },
   { name: "spool disk full", kind: "disk", run: fillDisk },
+  { name: "spool disk read-only", kind: "disk", run: makeDiskReadOnly },
+  { name: "spool directory removed", kind: "disk", run: removeSpool },
   { name: "HUP", kind: "order", run: reload },
   {
     name: "HUP, broken application",

@@ -26,6 +26,8 @@ export interface Plan {
   readonly retirement: string;
   /** Seconds a request may take. */
   readonly timeout: number;
+  /** How many descriptors a process may have; 0 for as many as usual. */
+  readonly descriptors: number;
 }
 
 export interface Processes {
@@ -52,7 +54,9 @@ export class Instance {
     this.directory = mkdtempSync(join(tmpdir(), "chaos-"));
     this.writeApplication();
     this.writeConfiguration(spool);
-    this.#process = spawn(join(ROOT, "bin/tunicorn"), ["--config", this.#configuration, "current"], {
+    const words = [join(ROOT, "bin/tunicorn"), "--config", this.#configuration, "current"];
+    const limit = plan.descriptors > 0 ? `ulimit -n ${plan.descriptors}; ` : "";
+    this.#process = spawn("sh", ["-c", `${limit}exec "$@"`, "sh", ...words], {
       cwd: this.directory,
       env: {
         PATH: `${join(VENV, "bin")}:/usr/local/bin:/usr/bin:/bin`,
@@ -192,6 +196,20 @@ export class Instance {
       .flatMap(runDirectories)
       .flatMap((directory) => readdirSync(directory).map((name) => join(directory, name)))
       .filter((path) => /\/(arena-\d+|replies-\d+|\d+-\d+)$/.test(path));
+  }
+
+  /** To all its processes at once. */
+  signalAll(signal: NodeJS.Signals): void {
+    process.kill(-(this.#process.pid as number), signal);
+  }
+
+  /** Nobody reads what it logs. */
+  pauseLog(): void {
+    this.#process.stderr?.pause();
+  }
+
+  resumeLog(): void {
+    this.#process.stderr?.resume();
   }
 
   readonly killAll = (): void => {

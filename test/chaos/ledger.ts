@@ -3,7 +3,22 @@
  *
  * Pure: no I/O.
  */
-export type Kind = "quick" | "work" | "leak" | "upload" | "stream" | "large" | "die" | "stuck";
+export type Kind =
+  | "quick"
+  | "work"
+  | "leak"
+  | "upload"
+  | "stream"
+  | "large"
+  | "fork"
+  | "chatter"
+  | "die"
+  | "hold"
+  | "garbage"
+  | "stuck";
+
+/** The worker that is asked for one of these does not survive it. */
+const FATAL: ReadonlySet<Kind> = new Set(["die", "hold", "garbage"]);
 
 /**
  * "right": 200, and the answer to this request. "wrong": 200, and not that. A number: another status. "cut": it ended before
@@ -120,7 +135,7 @@ export class Ledger {
     const violations = [...this.#complaints];
     for (const asked of this.#asked) {
       const pids = starts.get(asked.id) ?? [];
-      if (asked.kind === "die") for (const pid of pids) this.#deadWorkers.add(pid);
+      if (FATAL.has(asked.kind)) for (const pid of pids) this.#deadWorkers.add(pid);
     }
     for (const asked of this.#asked) {
       const pids = starts.get(asked.id) ?? [];
@@ -139,7 +154,7 @@ export class Ledger {
         return undefined;
       case "right":
         if (pid === undefined) return "was answered and never executed";
-        return kind === "die" || kind === "stuck" ? "cannot have ended" : undefined;
+        return FATAL.has(kind) || kind === "stuck" ? "cannot have ended" : undefined;
       case "wrong":
         return "got the answer to another request";
       case "none":

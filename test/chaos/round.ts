@@ -5,8 +5,9 @@
  * 1. Every request gets exactly one answer, and it is the answer to that request.
  * 2. No request is executed twice, whatever dies.
  * 3. What fails, fails as documented: 502 or a cut answer for what a killed worker was on, at most one request for each of its
- *    threads; 504 for what is past `timeout`; 507 for a large body while the disk is full; a lost connection only to a
- *    gateway that was killed. A worker that dies unasked, a refused connection, any other status: a fault.
+ *    threads; 504 for what is past `timeout`; 507 for a large body while the disk is full, read-only or without the spool
+ *    directory; a lost connection only to a gateway that was killed. A worker that dies unasked, a refused connection, any
+ *    other status: a fault.
  * 4. After each fault the server answers again, on every address, within LIVENESS_MS: generous, it is about liveness.
  * 5. Afterwards nothing has grown: descriptors, files of gateways that are gone, spooled bodies.
  * 6. TERM under load ends in exit code 0; what was asked before is answered; no process, directory, socket or file is left.
@@ -33,6 +34,8 @@ const TICK_MS = 10;
 /** Gateways that may be leaving at the same time. */
 const MOST_LEAVING = 3;
 const LONGEST_DELAY_MS = 50;
+/** Fewer than the clients would need who are there at the same time, and enough to serve some of them. */
+const FEW_DESCRIPTORS = 96;
 /** Of which a second fault joins the first. */
 const ONE_IN = 3;
 
@@ -266,6 +269,7 @@ function planOf({ threads }: RoundOptions, random: Random): Plan {
     workers: random.between(2, 3),
     preload: random.below(2) === 0,
     timeout: 4,
+    descriptors: random.pick([0, 0, FEW_DESCRIPTORS]),
     retirement: random.pick([
       "",
       "max_requests, max_requests_jitter = 150, 50",

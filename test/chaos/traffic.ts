@@ -18,6 +18,7 @@ const VANISHERS = 1;
 const THINK_MS = 20;
 const SLOW_PART_MS = 40;
 const UPLOAD_BYTES = 60_000;
+const TINY_CHUNKS = 3000;
 /** Longer than any answer may take: the server's timeout, a restart, and a machine with much else to do. */
 const ANSWER_MS = 25_000;
 
@@ -39,6 +40,8 @@ interface Request {
   readonly kind: Kind;
   readonly head: string;
   readonly body: string;
+  /** The body as it is sent. */
+  readonly sent: string;
 }
 
 export class Traffic {
@@ -136,7 +139,7 @@ export class Traffic {
   async #exchange(connection: Connection, kind: Kind, fields = ""): Promise<Outcome> {
     const request = this.#request(kind, fields);
     const sentMs = performance.now();
-    connection.client.send(request.head + request.body);
+    connection.client.send(request.head + request.sent);
     return this.#answer(connection, request, sentMs);
   }
 
@@ -154,8 +157,8 @@ export class Traffic {
     if (connection === undefined) return;
     const { client } = connection;
     const kind = random.pick<Kind>(["upload", "large"]);
-    const request = this.#request(kind);
-    const text = request.head + request.body;
+    const request = kind === "upload" && random.below(2) === 0 ? this.#inTinyChunks() : this.#request(kind);
+    const text = request.head + request.sent;
     const part = Math.ceil(text.length / 5);
     const sentMs = performance.now();
     for (let at = 0; at < text.length; at += part) {
@@ -171,12 +174,24 @@ export class Traffic {
     client.close();
   }
 
+  /** The beginning of the body is a chunk for each byte. */
+  #inTinyChunks(): Request {
+    const request = this.#request("upload");
+    const [tiny, rest] = [request.body.slice(0, TINY_CHUNKS), request.body.slice(TINY_CHUNKS)];
+    const chunks = [...tiny].map((byte) => `1\r\n${byte}\r\n`).join("");
+    return {
+      ...request,
+      head: request.head.replace(/Content-Length: \d+/, "Transfer-Encoding: chunked"),
+      sent: `${chunks}${rest.length.toString(16)}\r\n${rest}\r\n0\r\n\r\n`,
+    };
+  }
+
   async #vanish(random: Random): Promise<void> {
     const address = random.pick(this.#addresses);
     const connection = await this.#connect(address);
     if (connection === undefined) return;
     const request = this.#request(random.pick<Kind>(["quick", "work", "upload", "large"]));
-    const text = request.head + request.body;
+    const text = request.head + request.sent;
     const sentMs = performance.now();
     connection.client.send(random.below(2) === 0 ? text : text.slice(0, random.below(text.length)));
     await pause(random.below(SLOW_PART_MS));
@@ -192,7 +207,13 @@ export class Traffic {
     const body = kind === "upload" ? `${id}.`.repeat(UPLOAD_BYTES / 4).slice(0, UPLOAD_BYTES) : "";
     const method = kind === "upload" ? `POST` : "GET";
     const length = kind === "upload" ? `Content-Length: ${body.length}\r\n` : "";
-    return { id, kind, body, head: `${method} /${kind}/${id} HTTP/1.1\r\nHost: x\r\n${length}${fields}\r\n` };
+    return {
+      id,
+      kind,
+      body,
+      sent: body,
+      head: `${method} /${kind}/${id} HTTP/1.1\r\nHost: x\r\n${length}${fields}\r\n`,
+    };
   }
 
   async #answer(connection: Connection, request: Request, sentMs: number): Promise<Outcome> {

@@ -106,6 +106,13 @@ def open_output() -> None:
     """To be called while the process still has the rights of its start."""
     global _output
     _output = maybe_patient_output()
+    own_output()
+
+
+def own_output() -> None:
+    """In each process: what the application forks does not get it."""
+    if _output is not None:
+        _output.own()
 
 
 def set_up(

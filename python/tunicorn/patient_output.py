@@ -21,6 +21,8 @@ import stat
 import sys
 import time
 
+from . import forking
+
 STDOUT = 1
 STDERR = 2
 
@@ -44,6 +46,10 @@ class PatientOutput:
         self._own = _opened_again(descriptor)
         self._identity = _identity(self._own)
         self._is_socket = stat.S_ISSOCK(os.fstat(self._own).st_mode)
+
+    def own(self) -> None:
+        """In each process that has it: children of the application do without, and those who read it see its end."""
+        forking.own(self._own)
 
     def write(self, data: bytes, patience: float) -> int:
         """How many bytes were written before the reader had taken nothing for `patience` seconds. Raises OSError."""
@@ -127,7 +133,10 @@ def is_writable(descriptor: int, patience: float) -> bool:
     """Whether it takes something within that many seconds, or an error."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    return bool(poll.poll(patience * 1000))
+    try:
+        return bool(poll.poll(patience * 1000))
+    except OSError:
+        return True  # a limit of no descriptor at all forbids even to ask (poll(2): EINVAL)
 
 
 def flush_standard_streams() -> None:

@@ -45,10 +45,11 @@ export class ClaimWatch {
     return notes;
   }
 
-  /** Whether the slot is that worker's. */
+  /** Whether the slot is that worker's, or was: it may have died since, and another worker have its slot. */
   isOwner(slot: number, age: number, pid: number): boolean {
     const record = this.#scoreboard.maybeSlot(slot);
-    return record?.age === age && record.pid === pid;
+    if (record === undefined) return false;
+    return record.age === age ? record.pid === pid : record.age > age;
   }
 
   /** The latest ticket of a slot, 0 when it is another gateway's, and for how long its thread has been on it. */

@@ -8,11 +8,14 @@
 import { readFileSync } from "node:fs";
 
 /** What the process needs for itself: IPC, logs, listeners, the queue. */
-const OWN_DESCRIPTORS = 32;
+const OWN_DESCRIPTORS = 36;
 /** During a reload there are the streams of two generations. */
 const GENERATIONS = 2;
-/** Where the streams leave less, so many clients are served at a time all the same. */
+/** Where the streams leave less, so many clients are served at a time all the same: this share, and some at least. */
 const LEAST_SHARE = 0.25;
+const LEAST_CONNECTIONS = 16;
+/** But never more than this share, or no worker could reply. */
+const MOST_SHARE = 0.6;
 
 /** Each connection may need a second descriptor, for a file; few do at once. */
 const SHARE_OF_DESCRIPTORS = 0.75;
@@ -24,8 +27,10 @@ export function connectionLimit(
   limits: string = ownLimits(),
 ): number {
   const descriptors = descriptorLimit(limits);
-  const left = Math.max(descriptors - threads * GENERATIONS, 0) * SHARE_OF_DESCRIPTORS;
-  const possible = Math.max(1, Math.floor(Math.max(left, descriptors * LEAST_SHARE)));
+  const shared = Math.max(descriptors - OWN_DESCRIPTORS, 0);
+  const left = Math.max(shared - threads * GENERATIONS, 0) * SHARE_OF_DESCRIPTORS;
+  const least = Math.min(shared * MOST_SHARE, Math.max(LEAST_CONNECTIONS, shared * LEAST_SHARE));
+  const possible = Math.max(1, Math.floor(Math.max(left, least)));
   return Math.min(max_connections || Number.POSITIVE_INFINITY, possible);
 }
 
@@ -40,7 +45,7 @@ export function streamLimit(connections: number, limits: string = ownLimits()): 
 /** The limit of descriptors, if it is too low for the reply streams of so many threads beside clients; null: it is not. */
 export function maybeTooLow(threads: number, limits: string = ownLimits()): number | null {
   const descriptors = descriptorLimit(limits);
-  return descriptors * (1 - LEAST_SHARE) < threads + OWN_DESCRIPTORS ? descriptors : null;
+  return (descriptors - OWN_DESCRIPTORS) * (1 - LEAST_SHARE) < threads ? descriptors : null;
 }
 
 function descriptorLimit(limits: string): number {

@@ -133,6 +133,8 @@ const LOST_LOOKS = 2;
 const FIRST_PROBE_MS = 1000;
 const LAST_PROBE_MS = 30_000;
 const MAX_ID = 0xffffffff;
+/** No request of before is still without its first look after so long, ms. */
+const DOUBT_MS = 60_000;
 
 export class Dispatcher {
   readonly #arena: Arena;
@@ -151,6 +153,9 @@ export class Dispatcher {
   #unflushed: Queued[] = [];
   /** Begins at a random id: so a client cannot write a body that passes for the record of a ticket yet to be read. */
   #lastId = randomInt(MAX_ID);
+  /** Up to this ticket, for some time, a missing reply does not say that the request never started. */
+  #doubtedId = this.#lastId;
+  #doubtedMs = Number.NEGATIVE_INFINITY;
   /** The latest ticket that is known to be claimed. */
   #latestClaimed = this.#lastId;
   #capacity = 0;
@@ -372,6 +377,7 @@ export class Dispatcher {
 
   /** Nothing more comes from this stream: what it was about has no reply. */
   onRefused(stream: WorkerStream, reason: string): void {
+    this.onClosedHere();
     const { ticket, ranMs } = this.#claims.latest(stream.slot);
     for (const id of new Set([stream.openTicket, ticket])) {
       const queued = this.#queued.get(id);
@@ -379,6 +385,15 @@ export class Dispatcher {
       this.#answered(queued);
       queued.exchange.onWorkerDied(`sent ${reason}`, ranMs, stream.pid);
     }
+  }
+
+  /**
+   * A stream was closed from this side, and replies may have been in it. So a missing reply to a request of before does not say that it
+   * never started.
+   */
+  onClosedHere(): void {
+    this.#doubtedId = this.#lastId;
+    this.#doubtedMs = monotonicMs();
   }
 
   /** Whether the slot is that of the worker which says so. */
@@ -688,6 +703,10 @@ export class Dispatcher {
     const later: Queued[] = [];
     for (const queued of lost) {
       if (this.#queued.get(queued.id) !== queued || queued.isReleased) continue; // the client has left, or it has begun
+      if (this.#isDoubted(queued)) {
+        this.#lose(queued);
+        continue;
+      }
       const id = this.#nextId();
       const place = this.#arena.move(queued.place, id);
       if (place === null) {
@@ -699,6 +718,10 @@ export class Dispatcher {
     }
     this.#flush();
     if (later.length > 0) setTimeout(() => this.#enqueueAnew(later), RETRY_MS);
+  }
+
+  #isDoubted({ id }: Queued): boolean {
+    return monotonicMs() - this.#doubtedMs < DOUBT_MS && !isLater(id, this.#doubtedId);
   }
 
   close(): void {

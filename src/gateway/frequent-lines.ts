@@ -25,6 +25,7 @@ const KINDS = {
     level: "error",
     summary: (count) => `${count} more request bod${count === 1 ? "y" : "ies"} not stored`,
   },
+  notDeleted: { level: "error", summary: (count) => `${count} more spool file(s) not deleted` },
   notSpooled: { level: "error", summary: (count) => `${count} more response(s) not spooled` },
   noRoom: {
     level: "error",

@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { getHeapStatistics } from "node:v8";
 import { Contradiction, guarded, reportFault } from "../last-resort.ts";
 import type { ErrorLog } from "../logging/error-log.ts";
-import { LineLimit, times } from "../logging/line-limit.ts";
 import type { LogSettings } from "../logging/log-settings.ts";
 import type { Logs } from "../logging/logs.ts";
 import type { Statsd } from "../metrics/statsd.ts";
@@ -78,7 +77,6 @@ export class Gateway {
   readonly heldHeads: HeldBytes;
   /** And of requests whose bodies are not complete, or that were sent ahead. */
   readonly heldBodies: HeldBytes;
-  readonly #lineLimit = new LineLimit();
   readonly #clock = new RunningClock(SWEEP_MS, monotonicMs());
   readonly #proxies: PeerList;
   readonly #settings: GatewaySettings;
@@ -220,8 +218,7 @@ export class Gateway {
 
   /** A spool file stays until the instance ends, or the next one begins. */
   readonly onNotDeleted = (error: Error): void => {
-    const count = this.#lineLimit.count("not deleted");
-    if (count > 0) this.log.error(`Spool file not deleted${times(count)}: ${error.message}`);
+    this.logOften("notDeleted", `Spool file not deleted: ${error.message}`);
   };
 
   get keepsAlive(): boolean {

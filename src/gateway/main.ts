@@ -20,7 +20,8 @@ const LEAVE_MS = 500;
 let gateway: Gateway | null = null;
 
 function report(message: GatewayReport): void {
-  process.send?.(message);
+  // Who cannot be told has left, and "disconnect" follows.
+  process.send?.(message, undefined, undefined, () => {});
 }
 
 function leave(): void {

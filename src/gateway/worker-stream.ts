@@ -364,6 +364,7 @@ export class WorkerStreams {
     for (const stream of this.#streams) {
       if (stream.isForFile || stream.isUnfinished || stream.isPaused || stream.isClosed) continue;
       if (busy.has(stream.slot)) continue;
+      this.#dispatcher.onClosedHere();
       stream.close();
       return;
     }

@@ -30,6 +30,8 @@ export interface Fault {
   readonly kind: "kill" | "order" | "zygote" | "gateway" | "request" | "disk" | "log";
   /** It takes as long as `timeout` or longer. */
   readonly isSlow?: boolean;
+  /** Nothing else is done at the same time: it would undo what others have done. */
+  readonly isAlone?: boolean;
   readonly run: (scene: Scene) => Promise<void>;
 }
 
@@ -291,7 +293,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "zygote SIGKILL", kind: "zygote", run: killZygote },
   { name: "gateway SIGKILL", kind: "gateway", run: killGateway },
   { name: "gateway SIGSTOP for good", kind: "gateway", isSlow: true, run: freezeGateway },
-  { name: "everything SIGSTOP and SIGCONT", kind: "kill", isSlow: true, run: stopTheWorld },
+  { name: "everything SIGSTOP and SIGCONT", kind: "kill", isSlow: true, isAlone: true, run: stopTheWorld },
   { name: "os._exit in a request", kind: "request", run: letWorkerExit },
   { name: "fork in a request", kind: "request", run: letWorkerFork },
   { name: "a child that holds the stream", kind: "request", run: letChildHold },

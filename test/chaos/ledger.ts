@@ -53,6 +53,9 @@ export interface Started {
   readonly pid: number;
 }
 
+/** Replies of one worker that may be lost behind its garbage. */
+const BEHIND_GARBAGE = 20;
+
 /** With some tolerance. */
 const LEAST_DRAIN_IDLE_MS = 150;
 
@@ -194,10 +197,14 @@ export class Ledger {
       costs.set(pid, (costs.get(pid) ?? 0) + 1);
       total++;
     }
+    // Behind garbage there may be right replies, which nobody reads any more.
+    const garbled = new Set(
+      this.#asked.filter(({ kind }) => kind === "garbage").flatMap(({ id }) => starts.get(id) ?? []),
+    );
     const found = [...costs]
-      .filter(([pid, cost]) => pid !== undefined && cost > threads)
+      .filter(([pid, cost]) => pid !== undefined && cost > threads && !garbled.has(pid))
       .map(([pid, cost]) => `the death of worker ${pid} cost ${cost} requests; it has ${threads} thread(s)`);
-    const most = this.#deadWorkers.size * threads;
+    const most = this.#deadWorkers.size * threads + garbled.size * BEHIND_GARBAGE;
     if (total > most) found.push(`${total} requests were lost with ${this.#deadWorkers.size} dead workers`);
     return found;
   }

@@ -147,7 +147,8 @@ class Round {
   async #step(traffic: Traffic, addresses: readonly Address[]): Promise<void> {
     const first = this.#next();
     const second = this.#random.below(ONE_IN) === 0 ? this.#next() : undefined;
-    const faults = second !== undefined && second.kind !== first.kind ? [first, second] : [first];
+    const isPair = second !== undefined && second.kind !== first.kind && !first.isAlone && !second.isAlone;
+    const faults = isPair ? [first, second] : [first];
     const name = faults.map((fault) => fault.name).join(" + ");
     const scene: Scene = {
       instance: this.#instance,

@@ -44,6 +44,9 @@ const LOST: Explanations = {
   other: "log: worker that dies in a request",
 };
 
+/** Another worker is ready before it leaves. */
+const REPLACED = { isRacing: true, differs: { arbiter: "log: SIGTERM of a worker" } } as const;
+
 const SIGNALS = ["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGABRT", "SIGSEGV", "SIGHUP"] as const;
 
 const SCENARIOS: readonly Scenario[] = [
@@ -78,6 +81,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...SIGNALS.map((signal) => ({
     title: `${signal} of a worker`,
     act: (server: Server) => endWorker(server, signal),
+    ...(signal === "SIGTERM" ? REPLACED : {}),
   })),
   {
     title: "a worker that leaves in a request",

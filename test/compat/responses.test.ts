@@ -3,6 +3,7 @@
  * the error log says of it.
  */
 import { after, before, describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { type Address, type Answer, ask, Client, maybeAnswer, type Response } from "../support/client.ts";
 import { type Both, cleanUp, ofBoth, type Pair, type Program, startBoth } from "../support/programs.ts";
 import { Differences, type Explanations, type Observation } from "./support/differences.ts";
@@ -386,9 +387,16 @@ function withServer(explanations: Explanations, { gunicorn }: Both<Observation>)
   return { ...explanations, answer: ["response: Server", explanations.answer ?? []].flat() };
 }
 
+/** Of refused requests one line a second is written (docs/differences.md). */
+const REFUSAL_LINES_MS = 1000;
+let refusedMs = Number.NEGATIVE_INFINITY;
+
 /** The log up to a line that the application is asked to write. */
 async function observe(program: Program, text: string, mark: number): Promise<Observation> {
   const { stderr } = pair[program];
+  const sinceRefusedMs = performance.now() - refusedMs;
+  if (program === "tunicorn" && sinceRefusedMs < REFUSAL_LINES_MS)
+    await pause(REFUSAL_LINES_MS - sinceRefusedMs);
   const first = stderr.lines().length;
   const client = await Client.connect(addresses.get(program) as Address);
   client.send(text);
@@ -398,6 +406,8 @@ async function observe(program: Program, text: string, mark: number): Promise<Ob
   await ask(addresses.get(program) as Address, request(`mark?${mark}`, { fields: ["Connection: close"] }));
   await stderr.find(new RegExp(`^mark ${mark}$`), first);
   const lines = stderr.lines(first);
+  if (program === "tunicorn" && lines.some((line) => line.includes("Invalid request")))
+    refusedMs = performance.now();
   return {
     answer: [...answerLines(answer), `connection ${isKept ? "kept" : "closed"}`].join("\n"),
     body: answer.final?.body,

@@ -14,6 +14,8 @@ const NO_ROOM = Buffer.alloc(0);
 /** Growth by a part of the size, so that a byte is copied a bounded number of times. */
 const GROWTH = 1.25;
 const LEAST_ROOM = 64;
+/** What is larger is freed at once when it is no longer needed; less is not worth the call. */
+const FREED_BYTES = 4096;
 
 export class KeptBytes {
   #room: Buffer = NO_ROOM;
@@ -45,8 +47,14 @@ export class KeptBytes {
     this.#length = 0;
   }
 
-  /** Forgets the bytes and their room. */
+  /** Forgets the bytes and their room, whose views are no longer valid. */
   clear(): void {
+    // Not at the next collection, which hundreds of refused clients do not bring about.
+    if (this.#room.length > FREED_BYTES) (this.#room.buffer as ArrayBuffer).transfer(0);
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#length = 0;
     this.#room = NO_ROOM;
   }
@@ -54,7 +62,7 @@ export class KeptBytes {
   /** The bytes, which are no longer kept here. */
   take(): Buffer {
     const taken = this.#room.subarray(0, this.#length);
-    this.clear();
+    this.#forget();
     return taken;
   }
 

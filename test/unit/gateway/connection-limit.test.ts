@@ -14,9 +14,9 @@ describe("the limit of connections", () => {
     assert.equal(connectionLimit(100, 0, limits("1024")), 100);
   });
 
-  it("leaves a quarter of the descriptors for files, whatever max_connections says", () => {
-    assert.equal(connectionLimit(0, 0, limits("1024")), 768);
-    assert.equal(connectionLimit(1000, 0, limits("1024")), 768);
+  it("leaves a quarter of the descriptors for files, besides the gateway's own, whatever max_connections says", () => {
+    assert.equal(connectionLimit(0, 0, limits("1036")), 750);
+    assert.equal(connectionLimit(1000, 0, limits("1036")), 750);
     assert.equal(connectionLimit(0, 0, limits("1")), 1);
   });
 
@@ -33,18 +33,19 @@ describe("the limit of connections", () => {
 
 describe("reply streams", () => {
   it("have a descriptor each, twice while there are two generations", () => {
-    assert.equal(connectionLimit(0, 40, limits("1024")), Math.floor((1024 - 80) * 0.75));
-    assert.equal(connectionLimit(500, 40, limits("1024")), 500);
+    assert.equal(connectionLimit(0, 40, limits("1036")), Math.floor((1000 - 80) * 0.75));
+    assert.equal(connectionLimit(500, 40, limits("1036")), 500);
   });
 
   it("leave a quarter of the descriptors to clients, however many threads there are", () => {
-    assert.equal(connectionLimit(0, 600, limits("1024")), 256);
+    assert.equal(connectionLimit(0, 600, limits("1036")), 250);
     assert.equal(connectionLimit(0, 40, limits("64")), 16);
+    assert.equal(connectionLimit(0, 40, limits("100")), 16);
     assert.equal(connectionLimit(0, 40, limits("1")), 1);
   });
 
   it("are no more than fit beside the clients", () => {
-    assert.equal(streamLimit(16, limits("64")), 16);
+    assert.equal(streamLimit(16, limits("64")), 12);
     assert.equal(streamLimit(48, limits("64")), 1);
     assert.equal(streamLimit(100, ""), Number.POSITIVE_INFINITY);
   });

@@ -6,7 +6,8 @@
  *   node bench/before-after.ts BEFORE [--cases hello,flask,django] [--rounds 15] [--seconds 2] [--connections 64]
  *
  * BEFORE is the path of the other checkout, made ready with `make setup`; `git worktree add` makes one. System calls are counted by strace
- * in one more round each, whose speed does not count; without strace that column is empty.
+ * in rounds of their own, three of each, whose speed does not count: how many requests a process answers each time it wakes varies widely
+ * from one round to the next. Without strace that column is NaN.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -21,6 +22,8 @@ import type { Server } from "./servers.ts";
 import { median, medianRatio } from "./statistics.ts";
 
 const APPLICATIONS: Readonly<Record<string, Application>> = { hello: HELLO, flask: FLASK, django: DJANGO };
+
+const SYSTEM_CALL_ROUNDS = 3;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -133,12 +136,16 @@ for (const name of values.cases.split(",")) {
     measured[0].push(await measure(old));
     measured[1].push(await measure(now));
   }
-  const calls = [await systemCalls(old), await systemCalls(now)] as const;
+  const calls: [number[], number[]] = [[], []];
+  for (let round = 0; round < SYSTEM_CALL_ROUNDS; round++) {
+    calls[0].push(await systemCalls(old));
+    calls[1].push(await systemCalls(now));
+  }
   for (const each of served) await each.stop();
   const column = (what: keyof Measured): string => {
     const [a, b] = measured.map((results) => results.map((result) => result[what])) as [number[], number[]];
     return `${median(a).toFixed(1)} → ${median(b).toFixed(1)} | ${medianRatio(b, a).toFixed(3)}`;
   };
-  const counted = `${calls[0].toFixed(2)} → ${calls[1].toFixed(2)} | ${(calls[1] / calls[0]).toFixed(3)}`;
+  const counted = `${median(calls[0]).toFixed(2)} → ${median(calls[1]).toFixed(2)} | ${medianRatio(calls[1], calls[0]).toFixed(3)}`;
   console.log(`| ${name} | ${column("requestsPerSecond")} | ${column("cpu")} | ${counted} |`);
 }

@@ -232,7 +232,7 @@ export function childrenOf(pid: number): number[] {
   return readOrNothing(`/proc/${pid}/task/${pid}/children`).trim().split(" ").filter(Boolean).map(Number);
 }
 
-/** Its open sockets and files, without what Node and Python open for themselves; undefined when it is gone. */
+/** Its open sockets and files, without standard streams and what Node and Python open for themselves; undefined when it is gone. */
 export function maybeDescriptorsOf(pid: number): readonly string[] | undefined {
   const directory = `/proc/${pid}/fd`;
   let names: readonly string[];
@@ -241,7 +241,7 @@ export function maybeDescriptorsOf(pid: number): readonly string[] | undefined {
   } catch {
     return undefined;
   }
-  const targets = names.map((fd) => maybeTarget(join(directory, fd)));
+  const targets = names.filter((fd) => Number(fd) > 2).map((fd) => maybeTarget(join(directory, fd)));
   return targets.filter((target) => /^(socket:|\/(?!dev\/(?!shm)))/.test(target));
 }
 

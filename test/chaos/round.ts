@@ -198,10 +198,7 @@ class Round {
   /** A thread connects when it claims its first ticket, and that it does is a matter of luck. */
   #areThreadsConnected(): boolean {
     const { threads } = this.#instance.plan;
-    return this.#instance.processes().workers.every((pid) => {
-      const descriptors = maybeDescriptorsOf(pid) ?? [];
-      return descriptors.filter((name) => name.startsWith("socket:")).length >= threads;
-    });
+    return this.#instance.processes().workers.every((pid) => socketsOf(pid) >= threads);
   }
 
   #describe(name: keyof Descriptors): string {
@@ -222,13 +219,17 @@ class Round {
     for (let look = 0; look < 10; look++) {
       const { gateways, workers } = this.#instance.processes();
       least.arbiter = Math.min(least.arbiter, mostOf([this.#instance.arbiter]));
-      // Without the stream that each thread of a worker has to it.
-      const streams = workers.length * this.#instance.plan.threads;
-      least.gateway = Math.min(least.gateway, mostOf(gateways) - streams);
+      least.gateway = Math.min(least.gateway, mostOf(gateways) - this.#streams(workers));
       least.worker = Math.min(least.worker, mostOf(workers));
       await pause(100);
     }
     return least;
+  }
+
+  /** How many reply streams these workers have: one for each thread, but none in a worker that has just booted and claimed nothing. */
+  #streams(workers: readonly number[]): number {
+    const { threads } = this.#instance.plan;
+    return workers.reduce((sum, pid) => sum + Math.min(threads, socketsOf(pid)), 0);
   }
 
   async #stop(addresses: readonly Address[]): Promise<void> {
@@ -262,6 +263,10 @@ interface Descriptors {
 /** Of one that has just left nothing is known. */
 function mostOf(pids: readonly number[]): number {
   return Math.max(...pids.map((pid) => maybeDescriptorsOf(pid)?.length ?? Number.POSITIVE_INFINITY));
+}
+
+function socketsOf(pid: number): number {
+  return (maybeDescriptorsOf(pid) ?? []).filter((name) => name.startsWith("socket:")).length;
 }
 
 function planOf({ threads }: RoundOptions, random: Random): Plan {

@@ -1,7 +1,7 @@
 /**
  * What root does for the user of the settings, beside real Gunicorn.
  */
-import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { as, NEEDS_ROOT, NOBODY } from "../support/other-users.ts";
@@ -28,12 +28,13 @@ async function victimOf(program: Program): Promise<number> {
   writeFileSync(victim, "", { mode: 0o600 });
   mkdirSync(logs);
   chmodSync(directory, 0o755);
+  copyFileSync(join(APPS, "responder.py"), join(directory, "responder.py"));
   chownSync(logs, NOBODY, NOBODY);
   as(NOBODY, "ln", "-s", victim, join(logs, "access"));
   const words = ["--user", `${NOBODY}`, "--group", `${NOBODY}`, "--access-logfile", join(logs, "access")];
-  // Preloaded: an interpreter in root's home is closed to the user.
+  // Preloaded, and not in this checkout: in root's home both are closed to the user.
   const running = new Running(program, ["--bind", "127.0.0.1:0", "--preload", ...words, "responder"], {
-    cwd: APPS,
+    cwd: directory,
   });
   await running.address();
   const { uid } = statSync(victim);

@@ -184,7 +184,7 @@ describe("what pip has installed", () => {
     });
     const words = [...NAMESPACES, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", ...command];
     const running = new Running("tunicorn", words, { cwd: project, env, executable: "/usr/bin/unshare" });
-    await running.stderr.find(/^\[.*\] \[1\] \[INFO\] Listening at: http:\/\/0\.0\.0\.0:8000/);
+    await running.stderr.find(/^\[.*\] \[\d+\] \[INFO\] Listening at: http:\/\/0\.0\.0\.0:8000/);
     const [pid = ""] = readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, "utf8").split(" ");
     const inside = (words: readonly string[]): Promise<Finished> =>
       run("nsenter", ["--target", pid, "--net", ...words], { env });

@@ -332,6 +332,8 @@ def _try_to_connect(path: str) -> tuple[socket.socket | None, OSError | None]:
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     except OSError as error:
         return None, error
+    # Another thread may fork while this one waits for the gateway.
+    forking.own(stream.fileno())
     try:
         stream.connect(path)
     except OSError as error:

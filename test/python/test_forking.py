@@ -133,3 +133,32 @@ forking.on_fork(lambda: released.append('released'))
 print(in_child(lambda: released), released)
 """)
     assert printed == "['released'] []\n"
+
+
+def test_a_child_does_not_hold_the_stream_that_another_thread_is_connecting(tmp_path: Path) -> None:
+    printed = run(f"""
+import socket
+from tunicorn.reply import _connected
+path = {str(tmp_path / "replies")!r}
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen(0)
+first = socket.socket(socket.AF_UNIX)
+first.connect(path)  # the next one waits
+
+def sockets():
+    fds = os.listdir('/proc/self/fd')
+    return sum(os.path.islink(at := f'/proc/self/fd/{{fd}}') and os.readlink(at).startswith('socket:') for fd in fds)
+
+streams = []
+thread = threading.Thread(target=lambda: streams.append(_connected(path, 10)))
+thread.start()
+ends = time.monotonic() + 20
+while not forking._descriptors and time.monotonic() < ends:
+    time.sleep(0.01)
+print(sockets(), in_child(sockets))
+listener.accept()
+thread.join()
+print(len(streams))
+""")
+    assert printed == "3 2\n1\n"

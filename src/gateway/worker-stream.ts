@@ -21,8 +21,13 @@ const READ_BYTES = 64 * 1024;
 
 /** So many sweeps a stream may take to say whose it is. */
 const HELLO_SWEEPS = 20;
-/** At so many sweeps in a row its thread was not on what it has begun to send. */
-const STALE_SWEEPS = 2;
+/**
+ * At so many sweeps in a row its thread was not on the request to which it has begun to send a reply. One sweep may be before the rest
+ * of the reply is read, and so may the second, where this process was stopped between them.
+ */
+const STALE_SWEEPS = 3;
+/** Of a stream that has not said whose it is, in the place of a ticket. */
+const NAMELESS = -1;
 /**
  * A stream of a dead worker from which nothing came for so long has nothing left, ms. It closes at once, unless a process that
  * the application has started holds it open.
@@ -66,6 +71,8 @@ export class WorkerStream implements ReplySink {
   readonly #events: StreamEvents;
   readonly #check = new FrameCheck();
   #staleSweeps = 0;
+  /** What these were about: a ticket, or no name. */
+  #suspect = NAMELESS;
 
   constructor(open: OpenSocket, dispatcher: Dispatcher, events: StreamEvents) {
     this.#dispatcher = dispatcher;
@@ -123,11 +130,18 @@ export class WorkerStream implements ReplySink {
 
   /**
    * Now and then, while it is unfinished: a thread that is on something else, or on nothing, will not go on with it. What it wrote
-   * before has been read by the second time, so whatever came would be taken for the rest.
+   * before has been read by the last time, so whatever came would be taken for the rest. A thread that answers quickly may be on
+   * another ticket at each sweep, so only sweeps count that find the same reply unfinished.
    */
   sweep(notes: Notes): void {
-    if (this.#isPaused || this.isClosed) return;
-    this.#staleSweeps = this.#isStale(notes) ? this.#staleSweeps + 1 : 0;
+    if (this.isClosed) return;
+    if (this.#isPaused || !this.#isStale(notes)) {
+      this.unsuspect();
+      return;
+    }
+    const suspect = this.pid === 0 ? NAMELESS : this.#unfinishedTicket;
+    this.#staleSweeps = suspect === this.#suspect ? this.#staleSweeps + 1 : 1;
+    this.#suspect = suspect;
     if (this.pid === 0 && this.#staleSweeps >= HELLO_SWEEPS) this.refuse("no HELLO");
     if (this.pid !== 0 && this.#staleSweeps >= STALE_SWEEPS) this.refuse("a reply without an end");
   }
@@ -137,9 +151,14 @@ export class WorkerStream implements ReplySink {
     this.#staleSweeps = 0;
   }
 
+  /** 0: it is in the middle of a frame's header. */
+  get #unfinishedTicket(): number {
+    return this.#check.openTicket || this.#reader.ticketInFrame;
+  }
+
   #isStale(notes: Notes): boolean {
     if (this.pid === 0) return true;
-    const ticket = this.#check.openTicket || this.#reader.ticketInFrame;
+    const ticket = this.#unfinishedTicket;
     for (const [noted, { slot, isReading, isWorking }] of notes) {
       if (slot === this.slot) return !(isReading || isWorking) || (ticket !== 0 && ticket !== noted);
     }

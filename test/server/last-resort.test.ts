@@ -148,7 +148,7 @@ describe("more workers than the scoreboard has room for", () => {
     assert.equal(refused.status, 1);
     server.signal("SIGTTOU");
     await server.running.stderr.count(/Worker exiting/, 1);
-    await eventually(() => server.children(/^tunicorn: worker/).length === 9);
+    await eventually(() => JSON.parse(tunicornctl(server, "--json", "show", "workers").stdout).count === 9);
     server.signal("SIGTTIN");
     await server.running.stderr.count(/Booting worker/, 11);
     await serves(server);

@@ -114,7 +114,7 @@ async function activated(t: TestContext): Promise<{ pid: number; printed: Printe
   printed.read(child.stderr);
   const pid = child.pid as number;
   t.after(async () => {
-    for (const each of livingGroup(pid)) process.kill(each, "SIGTERM");
+    if (livingGroup(pid).length > 0) process.kill(-pid, "SIGTERM");
     await eventually(() => livingGroup(pid).length === 0);
   });
   await printed.find(new RegExp(`Listening at: http://127\\.0\\.0\\.1:${port} `));

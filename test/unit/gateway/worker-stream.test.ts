@@ -329,12 +329,30 @@ describe("a reply stream", () => {
     for (let sweeps = 0; sweeps < 9; sweeps++) gateway.streams.sweep();
     assert.deepEqual(gateway.refused, [], "its thread is on it");
     gateway.note(0, request.ticket, SLOT_IDLE);
-    gateway.streams.sweep();
+    for (let sweeps = 0; sweeps < 2; sweeps++) gateway.streams.sweep();
     assert.deepEqual(gateway.refused, []);
     gateway.streams.sweep();
     assert.deepEqual(gateway.refused, [`${PID} sent a reply without an end`]);
     worker.resume();
     await closed;
+  });
+
+  it("is kept when its quick thread is on the next ticket whenever somebody looks", async (t) => {
+    const gateway = await Gateway.open(t);
+    const worker = await gateway.worker();
+    for (let sweeps = 0; sweeps < 5; sweeps++) gateway.streams.sweep(); // it has not said whose it is
+    let before = hello(PID);
+    for (let sweeps = 0; sweeps < 9; sweeps++) {
+      const request = gateway.request();
+      const next = gateway.request();
+      gateway.note(0, next.ticket, SLOT_WORKING);
+      const reply = frame(FRAME_WHOLE, request.ticket, "half");
+      worker.write(Buffer.concat([before, reply.subarray(0, -2)]));
+      await gateway.caughtUp();
+      gateway.streams.sweep();
+      before = reply.subarray(-2);
+    }
+    assert.deepEqual(gateway.refused, []);
   });
 
   it("is closed when it does not say whose it is", async (t) => {

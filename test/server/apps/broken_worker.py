@@ -2,6 +2,7 @@
 
 # ruff: noqa: SLF001
 
+import contextlib
 import os
 import struct
 import sys
@@ -56,7 +57,8 @@ def application(environ, start_response):
     path = environ["PATH_INFO"]
     kind = path.rpartition("/")[2]
     if path.startswith("/garbage/"):
-        stream._socket.sendall(garbage(kind, ticket, stream.key))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was sent
+            stream._socket.sendall(garbage(kind, ticket, stream.key))
         if kind.startswith(("half", "no-end")):
             request._answered = True  # so that nothing comes behind it
     if path == "/forge":

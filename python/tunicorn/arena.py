@@ -55,19 +55,27 @@ class Arenas:
         if claim_by and monotonic() * 1e3 > claim_by:
             return None
         start = offset + RECORD_HEADER_BYTES
-        record = bytes(arena[start : start + environ_length + body_length])
+        end = start + environ_length + body_length
+        if end > len(arena):
+            # It was mapped while the file was short; it may have grown since.
+            arena = self._open(gateway, end)
+            if arena is None:
+                return None
+        record = bytes(arena[start:end])
         body = record[environ_length:]
-        if len(body) != body_length:
-            return None
         if body_kind == BODY_STORED:
             if body_length != STORED_BODY.size:
                 return None
             stored, body_length = STORED_BODY.unpack(body)
+            if stored + body_length > len(arena):
+                arena = self._open(gateway, stored + body_length)
+                if arena is None:
+                    return None
             body = bytes(arena[stored : stored + body_length])
         identity, state, *_ = RECORD_HEADER.unpack_from(arena, offset)
         if identity != ticket or state != RECORD_READY:
             return None  # withdrawn meanwhile, and what was copied is perhaps another's
-        if len(body) != body_length or body_kind > BODY_STORED:
+        if body_kind > BODY_STORED:
             return None
         try:
             environ: dict[str, Any] = loads(record)

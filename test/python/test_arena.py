@@ -62,6 +62,24 @@ def test_a_record_is_read_where_its_ticket_says(tmp_path: Path) -> None:
     assert body.read() == b"body"
 
 
+@pytest.mark.parametrize("kind", [BODY_INLINE, BODY_STORED])
+def test_a_record_that_ended_beyond_the_file_when_it_was_mapped_is_read(tmp_path: Path, kind: int) -> None:
+    first = record(ticket=1)
+    if kind == BODY_INLINE:
+        whole = first + record(kind=kind, body=b"body")
+        mapped = len(first) + RECORD_HEADER.size + 1
+    else:
+        stored_at = len(first) + len(record(kind=kind, body=bytes(STORED_BODY.size)))
+        whole = first + record(kind=kind, body=STORED_BODY.pack(stored_at, 4)) + b"body"
+        mapped = stored_at + 1
+    cut = arenas(tmp_path, whole[:mapped])
+    assert cut.read(GATEWAY, 1, 0) is not None
+    (tmp_path / arena_file(GATEWAY)).write_bytes(whole)
+    request = cut.read(GATEWAY, TICKET, len(first))
+    assert request is not None
+    assert request[1].read() == b"body"
+
+
 def test_keys_of_the_environ_are_interned(tmp_path: Path) -> None:
     request = arenas(tmp_path, record()).read(GATEWAY, TICKET, 0)
     assert request is not None

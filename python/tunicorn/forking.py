@@ -41,6 +41,9 @@ _SIGNALS = (
     signal.SIGVTALRM,
 )
 
+# Those that ask for something, and not for the end.
+_ORDERS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM)
+
 _handlers: dict[int, Handler] = {}
 # By descriptor: device and inode, for the application may have closed it and got the number for something else.
 _descriptors: dict[int, tuple[int, int]] = {}
@@ -56,6 +59,7 @@ _is_child = False
 def watch() -> None:
     """From now on. Once, before any code of the application: hooks run in their order in the child."""
     os.register_at_fork(before=_before, after_in_parent=_restore_signals, after_in_child=_in_child)
+    atexit.register(_ignore_orders)  # registered first, so it runs last
 
 
 # -- what belongs to this process ------------------------------------------------------------------------------
@@ -210,6 +214,13 @@ def _reset_handlers() -> None:
         if signal.getsignal(number) == handler:
             signal.signal(number, signal.SIG_DFL)
     _handlers.clear()
+
+
+def _ignore_orders() -> None:
+    """Python's end gives handlers back to the system. An order that came then would kill, and look like a crash."""
+    for number in _ORDERS:
+        if number in _handlers and signal.getsignal(number) == _handlers[number]:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

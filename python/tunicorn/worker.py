@@ -211,9 +211,6 @@ class Worker:
             log.error_log.warning("Exception during worker exit:\n%s", traceback.format_exc())
         forking.leave_if_child()
         let_go_of_stuck_streams()
-        # Python's end undoes handlers, and an order to reopen logs that comes then would look like a death.
-        if signal.getsignal(signal.SIGUSR1) == self._on_usr1:
-            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
     # -- serving ---------------------------------------------------------------------------------------------
 

@@ -259,9 +259,9 @@ export class Dispatcher {
     const { ageMs } = this.#bounds;
     const claimByMs = Number.isFinite(ageMs) ? enqueuedMs + ageMs : 0;
     const bodyLength = lengthOf(body);
-    const add = (): RecordPlace | null =>
-      this.#arena.add(id, environ, bodyKind, body, bodyLength, enqueuedMs, claimByMs, stored);
-    const place = add() ?? (this.#reclaim() ? add() : null);
+    let place: RecordPlace | null;
+    do place = this.#arena.add(id, environ, bodyKind, body, bodyLength, enqueuedMs, claimByMs, stored);
+    while (place === null && this.#reclaim());
     if (place === null) return false;
     this.#issue({
       id,

@@ -21,11 +21,8 @@ const READ_BYTES = 64 * 1024;
 
 /** So many sweeps a stream may take to say whose it is. */
 const HELLO_SWEEPS = 20;
-/**
- * At so many sweeps in a row its thread was not on the request to which it has begun to send a reply. One sweep may be before the rest
- * of the reply is read, and so may the second, where this process was stopped between them.
- */
-const STALE_SWEEPS = 3;
+/** At so many sweeps in a row its thread was not on the request to which it has begun to send a reply. */
+const STALE_SWEEPS = 2;
 /** Of a stream that has not said whose it is, in the place of a ticket. */
 const NAMELESS = -1;
 /**
@@ -130,7 +127,7 @@ export class WorkerStream implements ReplySink {
 
   /**
    * Now and then, while it is unfinished: a thread that is on something else, or on nothing, will not go on with it. What it wrote
-   * before has been read by the last time, so whatever came would be taken for the rest. A thread that answers quickly may be on
+   * before has been read by the second time, so whatever came would be taken for the rest. A thread that answers quickly may be on
    * another ticket at each sweep, so only sweeps count that find the same reply unfinished.
    */
   sweep(notes: Notes): void {

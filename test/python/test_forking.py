@@ -162,3 +162,25 @@ thread.join()
 print(len(streams))
 """)
     assert printed == "3 2\n1\n"
+
+
+def test_an_order_that_comes_while_python_ends_does_not_kill() -> None:
+    printed = run(
+        """
+import atexit
+
+class Last:
+    '''Is deleted when handlers are the system's again.'''
+    def __del__(self, kill=os.kill, pid=os.getpid(), write=os.write, numbers=orders):
+        for number in numbers:
+            kill(pid, number)
+        write(1, b'lives')
+
+for number in orders:
+    forking.handle(number, ours)
+atexit.register(os.kill, os.getpid(), signal.SIGUSR1)
+last = Last()
+""".replace("orders", "(signal.SIGUSR1, signal.SIGUSR2, signal.SIGVTALRM)")
+    )
+    # The application's atexit still finds the handler.
+    assert printed == "handled\nlives"

@@ -42,13 +42,18 @@ class Container {
     writeFileSync(join(cwd, "orphans.py"), APPLICATION);
     const all = [...UNSHARE, TUNICORN, "--bind", "127.0.0.1:0", ...words, "orphans"];
     this.running = new Running("tunicorn", all, { cwd, executable: "unshare" });
-    t.after(() => this.running.killGroup());
+    t.after(() => this.end());
   }
 
   /** To its process 1, which `unshare` has forked. */
   signal(name: NodeJS.Signals): void {
-    const found = spawnSync("ps", ["--ppid", String(this.running.pid), "-o", "pid="], { encoding: "utf8" });
-    process.kill(Number(found.stdout), name);
+    process.kill(maybeChildOf(this.running.pid) as number, name);
+  }
+
+  /** By TERM, so that it removes what it has made in /dev/shm. */
+  async end(): Promise<void> {
+    if (maybeChildOf(this.running.pid) !== undefined) this.signal("SIGTERM");
+    await this.running.waitForExit();
   }
 
   async get(path: string): Promise<string> {
@@ -56,6 +61,11 @@ class Container {
     const { final } = await ask(address, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     return final?.body ?? "";
   }
+}
+
+function maybeChildOf(pid: number): number | undefined {
+  const found = spawnSync("ps", ["--ppid", String(pid), "-o", "pid="], { encoding: "utf8" });
+  return found.stdout.trim() === "" ? undefined : Number(found.stdout);
 }
 
 describe("process 1", { skip: !CAN_UNSHARE }, () => {
